@@ -1,0 +1,73 @@
+# The project's commands. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+COMPOSE ?= docker compose
+INPUT ?=
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PACKAGES := services shared demo bench tests
+
+.PHONY: help setup demo up down logs ps check test bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+
+# Two stamps: what running needs (a few seconds), and what development needs on top of it.
+$(VENV)/run.stamp: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Mini Kafka needs Python 3.11 or newer: make PYTHON=python3.13 ...")'
+	@echo "making $(VENV) (only the first time, or when requirements change)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP_INSTALL) --require-hashes -r requirements.txt
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
+	@echo "adding the development tools to $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/dev.stamp ## make .venv with everything that development needs
+
+demo: $(VENV)/run.stamp ## watch a file's lines travel through the broker (INPUT=path for your own)
+	@exec $(BIN)/python -m demo $(if $(INPUT),--input "$(INPUT)")
+
+up: ## start broker, producer and consumer in containers
+	$(COMPOSE) up --build --detach --wait
+	@echo "the broker answers on http://$$($(COMPOSE) port broker 8000); make logs shows the records"
+
+down: ## stop the containers
+	$(COMPOSE) down --remove-orphans
+
+logs: ## follow the containers' logs
+	$(COMPOSE) logs --follow
+
+ps: ## show the containers
+	$(COMPOSE) ps
+
+check: $(VENV)/dev.stamp ## formatting, lint, types, import contracts, unit and contract tests (seconds, no Docker)
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q tests/unit tests/contract --hypothesis-profile=fast
+
+test: check ## every test, with containers and the compose stack
+	@$(BIN)/pytest tests
+
+bench: $(VENV)/dev.stamp ## measure this broker and its peers, side by side
+	@$(BIN)/python -m bench
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
+lock: ## pin and hash every requirement again, from pyproject.toml
+	@test -x $(BIN)/uv || { test -d $(VENV) || $(PYTHON) -m venv $(VENV); $(PIP_INSTALL) uv; }
+	$(LOCK) --group dev --upgrade --output-file requirements-dev.txt
+	$(LOCK) --group build --constraints requirements-dev.txt --output-file requirements.txt
+	$(LOCK:pyproject.toml=) --group pyproject.toml:broker --constraints requirements-dev.txt --output-file services/broker/requirements.txt
+	$(LOCK:pyproject.toml=) --group pyproject.toml:service --constraints requirements-dev.txt --output-file services/producer/requirements.txt
+	cp services/producer/requirements.txt services/consumer/requirements.txt
+
+clean: ## remove .venv and every cache
+	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis build dist
