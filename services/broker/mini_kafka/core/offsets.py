@@ -1,0 +1,47 @@
+"""Committed offsets: for a group and a partition, the next record to read.
+
+They belong to the group, outlive every member, and move only when somebody commits. Whether an offset lies in
+the log is the reader's question, not this room's.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+
+class TopicPartition(NamedTuple):
+    """A partition of a topic, as a value."""
+
+    topic: str
+    partition: int
+
+
+class CommittedOffsets:
+    """Every group's committed offsets."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[TopicPartition, int]] = {}
+
+    def groups(self) -> Iterable[str]:
+        """Give the names of the groups that have committed something."""
+        return self._groups.keys()
+
+    def commit(self, group: str, partition: TopicPartition, offset: int) -> None:
+        """Keep `offset` as the group's next one to read; it may move back as well as forward."""
+        self._groups.setdefault(group, {})[partition] = offset
+
+    def committed(self, group: str, partition: TopicPartition) -> int | None:
+        """Give a group's committed offset, or None where it has none."""
+        offsets = self._groups.get(group)
+        return None if offsets is None else offsets.get(partition)
+
+    def of_group(self, group: str) -> Mapping[TopicPartition, int]:
+        """Give all committed offsets of a group."""
+        return dict(self._groups.get(group, {}))
+
+    def forget_topic(self, topic: str) -> None:
+        """Drop every group's offsets for a topic that is gone."""
+        for group, offsets in list(self._groups.items()):
+            for partition in [known for known in offsets if known.topic == topic]:
+                del offsets[partition]
+            if not offsets:
+                del self._groups[group]

@@ -1,0 +1,136 @@
+"""A record batch: Kafka's own format, version 2, as bytes. The unit that the log stores and hands out.
+
+`aiokafka.record` builds and reads the records in compiled code. This room adds what a broker does to a batch
+without looking into it: it reads the header's fields in place and writes the base offset, which the batch's CRC
+does not cover. It knows nothing of topics, logs or time.
+
+The header's layout is Kafka's (DefaultRecordBatch in the Java sources); offsets in bytes:
+
+    0 base offset (8)   8 length of what follows (4)   12 leader epoch (4)   16 magic (1)   17 CRC-32C (4)
+    21 attributes (2)   23 last offset delta (4)       27 base timestamp (8) 35 max timestamp (8)
+    43 producer id (8)  51 producer epoch (2)          53 base sequence (4)  57 record count (4)   61 records
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from aiokafka.record.util import calc_crc32c
+
+from mini_kafka.core.errors import RecordTooLarge
+
+HEADER_BYTES = 61
+MAGIC = 2
+LOG_APPEND_TIME_BIT = 0x08
+LEADER_EPOCH = 0
+"""The epoch of the only leader that a log without replicas ever has."""
+
+_BASE_OFFSET = struct.Struct(">q")
+_LEADER_EPOCH = struct.Struct(">i")
+_CRC = struct.Struct(">I")
+_ATTRIBUTES = struct.Struct(">h")
+_LAST_OFFSET_DELTA = struct.Struct(">i")
+_MAX_TIMESTAMP = struct.Struct(">q")
+_RECORD_COUNT = struct.Struct(">i")
+
+_LEADER_EPOCH_AT = 12
+_CRC_AT = 17
+_ATTRIBUTES_AT = 21
+_LAST_OFFSET_DELTA_AT = 23
+_MAX_TIMESTAMP_AT = 35
+_RECORD_COUNT_AT = 57
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+class NewRecord(NamedTuple):
+    """A record that has no offset yet. Without a timestamp it gets the time of its append."""
+
+    value: bytes | None
+    key: bytes | None = None
+    headers: Headers = ()
+    timestamp_ms: int | None = None
+
+
+class Record(NamedTuple):
+    """A record in its place in a partition."""
+
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+def build_batches(
+    records: Sequence[NewRecord], *, now_ms: int, max_bytes: int, log_append_time: bool = False
+) -> list[bytearray]:
+    """Pack records into as few batches as `max_bytes` a batch allows, with base offset 0 in each.
+
+    Raises:
+        RecordTooLarge: one record alone makes a batch over `max_bytes`.
+    """
+    batches = []
+    builder, count = _new_builder(max_bytes), 0
+    for index, record in enumerate(records):
+        timestamp = now_ms if log_append_time or record.timestamp_ms is None else record.timestamp_ms
+        headers = list(record.headers)
+        if builder.append(count, timestamp, record.key, record.value, headers) is None:
+            batches.append(builder.build())
+            builder, count = _new_builder(max_bytes), 0
+            builder.append(0, timestamp, record.key, record.value, headers)
+        count += 1
+        if count == 1 and builder.size() > max_bytes:
+            raise RecordTooLarge(index, builder.size(), max_bytes)
+    if count:
+        batches.append(builder.build())
+    if log_append_time:
+        for batch in batches:
+            stamp_log_append_time(batch, now_ms)
+    return batches
+
+
+def _new_builder(max_bytes: int) -> DefaultRecordBatchBuilder:
+    return DefaultRecordBatchBuilder(MAGIC, 0, 0, -1, -1, -1, max_bytes)
+
+
+def place(batch: bytearray, base_offset: int) -> bytes:
+    """Write the offset of the batch's first record, and freeze the batch for the log."""
+    _BASE_OFFSET.pack_into(batch, 0, base_offset)
+    _LEADER_EPOCH.pack_into(batch, _LEADER_EPOCH_AT, LEADER_EPOCH)
+    return bytes(batch)
+
+
+def stamp_log_append_time(batch: bytearray, now_ms: int) -> None:
+    """Give all records of a batch the broker's time, as `message.timestamp.type=LogAppendTime` asks."""
+    (attributes,) = _ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)
+    _ATTRIBUTES.pack_into(batch, _ATTRIBUTES_AT, attributes | LOG_APPEND_TIME_BIT)
+    _MAX_TIMESTAMP.pack_into(batch, _MAX_TIMESTAMP_AT, now_ms)
+    _CRC.pack_into(batch, _CRC_AT, calc_crc32c(memoryview(batch)[_ATTRIBUTES_AT:]))
+
+
+def base_offset(batch: bytes | bytearray) -> int:
+    """Read the offset of the batch's first record."""
+    return int(_BASE_OFFSET.unpack_from(batch, 0)[0])
+
+
+def next_offset(batch: bytes | bytearray) -> int:
+    """Read the offset after the batch's last record."""
+    return base_offset(batch) + int(_LAST_OFFSET_DELTA.unpack_from(batch, _LAST_OFFSET_DELTA_AT)[0]) + 1
+
+
+def record_count(batch: bytes | bytearray) -> int:
+    """Read how many records the batch says it holds."""
+    return int(_RECORD_COUNT.unpack_from(batch, _RECORD_COUNT_AT)[0])
+
+
+def max_timestamp(batch: bytes | bytearray) -> int:
+    """Read the latest timestamp of the batch's records, in milliseconds."""
+    return int(_MAX_TIMESTAMP.unpack_from(batch, _MAX_TIMESTAMP_AT)[0])
+
+
+def read_records(batch: bytes) -> Iterator[Record]:
+    """Decode a batch's records, one after the other."""
+    for record in DefaultRecordBatch(batch):
+        yield Record(record.offset, record.timestamp, record.key, record.value, tuple(record.headers))

@@ -1,0 +1,43 @@
+"""What a log may forget, and when: whole batches from the head, by age and by size.
+
+The rules are Kafka's (`retention.ms`, `retention.bytes`), with a batch where Kafka has a segment: the first batch
+that must stay protects all behind it, and a log never falls below `retention.bytes` by dropping.
+Nothing here knows the time; the owner asks `next_deadline_ms` and comes back then.
+"""
+
+from mini_kafka.core import record_batch
+from mini_kafka.core.partition_log import PartitionLog
+from mini_kafka.core.topic_config import TopicConfig
+
+
+def enforce(log: PartitionLog, config: TopicConfig, now_ms: int, max_batches: int) -> bool:
+    """Drop what the configs allow, at most `max_batches` batches, and say whether there is more to drop."""
+    for _ in range(max_batches):
+        if not _may_drop_head(log, config, now_ms):
+            return False
+        log.drop_head()
+    return _may_drop_head(log, config, now_ms)
+
+
+def drain(log: PartitionLog, max_batches: int) -> bool:
+    """Drop whatever a deleted topic's log holds, at most `max_batches` batches, and say whether there is more."""
+    for _ in range(min(max_batches, log.batch_count)):
+        log.drop_head()
+    return log.batch_count > 0
+
+
+def next_deadline_ms(log: PartitionLog, config: TopicConfig) -> int | None:
+    """Give the time at which the log's oldest batch expires, or None when none ever does."""
+    head = log.head()
+    if head is None or config.retention_ms < 0:
+        return None
+    return record_batch.max_timestamp(head) + config.retention_ms + 1
+
+
+def _may_drop_head(log: PartitionLog, config: TopicConfig, now_ms: int) -> bool:
+    head = log.head()
+    if head is None:
+        return False
+    if 0 <= config.retention_bytes <= log.size_bytes - len(head):
+        return True
+    return 0 <= config.retention_ms < now_ms - record_batch.max_timestamp(head)

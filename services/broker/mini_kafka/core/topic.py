@@ -1,0 +1,151 @@
+"""A topic, and all topics together: names, ids and partitions.
+
+Names follow Kafka's rule (`Topic` in its Java sources); ids come from outside, because the core draws no random
+numbers.
+"""
+
+import re
+from collections.abc import Iterator
+from uuid import UUID
+
+from mini_kafka.core.errors import (
+    InvalidPartitions,
+    InvalidTopic,
+    TopicExists,
+    UnknownPartition,
+    UnknownTopic,
+)
+from mini_kafka.core.memory_budget import MemoryBudget
+from mini_kafka.core.offsets import TopicPartition
+from mini_kafka.core.partition_log import PartitionLog
+from mini_kafka.core.topic_config import TopicConfig
+
+MAX_NAME_LENGTH = 249
+_LEGAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no topic can have.
+
+    Raises:
+        InvalidTopic: it breaks Kafka's rule, which the text repeats.
+    """
+    if not _LEGAL_NAME.fullmatch(name) or name in {".", ".."}:
+        raise InvalidTopic(
+            f"topic name {name[:MAX_NAME_LENGTH]!r} is not allowed: use 1 to {MAX_NAME_LENGTH} letters, digits,"
+            " '.', '_' or '-', and neither '.' nor '..'"
+        )
+
+
+class Topic:
+    """A name, an id that no other topic ever has, configs, and partitions numbered from 0."""
+
+    __slots__ = ("_budget", "_keyless_turn", "config", "logs", "name", "partitions", "topic_id")
+
+    def __init__(self, name: str, topic_id: UUID, config: TopicConfig, partitions: int, budget: MemoryBudget) -> None:
+        self.name = name
+        self.topic_id = topic_id
+        self.config = config
+        self._budget = budget
+        self._keyless_turn = -1
+        self.logs: list[PartitionLog] = []
+        self.partitions: list[TopicPartition] = []
+        self.add_partitions(partitions)
+
+    def add_partitions(self, total: int) -> None:
+        """Grow to `total` partitions; the new ones are empty.
+
+        Raises:
+            InvalidPartitions: the topic has as many already, or `total` is not positive.
+        """
+        if total <= len(self.logs):
+            raise InvalidPartitions(
+                f"topic {self.name!r} has {len(self.logs)} partitions and cannot have {total}:"
+                " their number only grows, from 1 on"
+            )
+        for number in range(len(self.logs), total):
+            self.logs.append(PartitionLog(self._budget))
+            self.partitions.append(TopicPartition(self.name, number))
+
+    def log(self, partition: int) -> PartitionLog:
+        """Give the log of a partition.
+
+        Raises:
+            UnknownPartition: the topic has fewer partitions.
+        """
+        if not 0 <= partition < len(self.logs):
+            raise UnknownPartition(self.name, partition, len(self.logs))
+        return self.logs[partition]
+
+    def next_keyless_partition(self) -> int:
+        """Give the partition for one more request's records without a key: each gets its turn."""
+        self._keyless_turn = (self._keyless_turn + 1) % len(self.logs)
+        return self._keyless_turn
+
+    def record_count(self) -> int:
+        """Count the records held, over all partitions."""
+        return sum(log.log_end_offset - log.log_start_offset for log in self.logs)
+
+
+class Topics:
+    """All topics by name."""
+
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
+        self._topics: dict[str, Topic] = {}
+        self._collision_keys: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[Topic]:
+        return iter(self._topics.values())
+
+    def __len__(self) -> int:
+        return len(self._topics)
+
+    def get(self, name: str) -> Topic:
+        """Give a topic.
+
+        Raises:
+            UnknownTopic: it does not exist.
+        """
+        try:
+            return self._topics[name]
+        except KeyError:
+            raise UnknownTopic(name) from None
+
+    def find(self, name: str) -> Topic | None:
+        """Give a topic, or None where there is none of this name."""
+        return self._topics.get(name)
+
+    def create(self, name: str, topic_id: UUID, config: TopicConfig, partitions: int) -> Topic:
+        """Make a topic with empty partitions.
+
+        Raises:
+            TopicExists: there is one of this name.
+            InvalidTopic: the name is not allowed, or differs from a topic's only in '.' and '_', which Kafka
+                refuses because their metrics would have one name.
+            InvalidPartitions: `partitions` is not positive.
+        """
+        check_name(name)
+        if name in self._topics:
+            raise TopicExists(f"topic {name!r} exists already")
+        key = name.replace(".", "_")
+        if key in self._collision_keys:
+            raise InvalidTopic(
+                f"topic name {name!r} collides with topic {self._collision_keys[key]!r}:"
+                " '.' and '_' count as the same character, so choose a name that differs elsewhere"
+            )
+        topic = Topic(name, topic_id, config, partitions, self._budget)
+        self._topics[name] = topic
+        self._collision_keys[key] = name
+        return topic
+
+    def delete(self, name: str) -> Topic:
+        """Take a topic away; the caller drains its logs, which may take a while.
+
+        Raises:
+            UnknownTopic: it does not exist.
+        """
+        topic = self.get(name)
+        del self._topics[name]
+        del self._collision_keys[name.replace(".", "_")]
+        return topic

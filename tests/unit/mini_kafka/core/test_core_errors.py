@@ -1,0 +1,52 @@
+"""Every refusal is in the drawn tree, and says in a sentence what to do."""
+
+import inspect
+import re
+
+import pytest
+
+from mini_kafka.core import errors
+from mini_kafka.core.errors import BrokerError
+
+
+def refusals() -> dict[str, type[BrokerError]]:
+    return {
+        name: kind
+        for name, kind in vars(errors).items()
+        if inspect.isclass(kind) and issubclass(kind, BrokerError) and kind is not BrokerError
+    }
+
+
+def test_the_tree_in_the_docstring_shows_every_error_and_no_other() -> None:
+    drawn = re.findall(r"[├└]── (\w+)", errors.__doc__ or "")
+    assert sorted(drawn) == sorted(refusals())
+
+
+def test_every_error_hangs_where_the_tree_draws_it() -> None:
+    assert {kind.__base__ for kind in refusals().values()} == {BrokerError}
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (errors.UnknownTopic("orders"), ["'orders'", "register"]),
+        (errors.UnknownPartition("orders", 7, 3), ["'orders'", "7", "0 to 2"]),
+        (errors.RecordTooLarge(4, 2000, 1000), ["record 4", "2000", "max.message.bytes", "1000"]),
+        (errors.OffsetOutOfRange(9, 2, 5), ["9", "2 to 5"]),
+        (errors.UnknownConsumer("c"), ["'c'", "register"]),
+        (errors.MemoryLimitReached(90, 20, 100), ["90", "20", "MINI_KAFKA_MEMORY_LIMIT", "100", "try again"]),
+        (errors.BrokerStopping(), ["try again"]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_says_its_values_and_what_to_do(error: BrokerError, says: list[str]) -> None:
+    sentence = str(error)
+    assert sentence[0].islower()
+    assert not sentence.endswith(".")
+    for part in says:
+        assert part in sentence
+
+
+@pytest.mark.parametrize("error", [errors.MemoryLimitReached(90, 20, 100), errors.BrokerStopping()])
+def test_what_may_succeed_later_says_when(error: errors.MemoryLimitReached | errors.BrokerStopping) -> None:
+    assert error.retry_after_s >= 1

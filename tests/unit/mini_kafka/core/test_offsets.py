@@ -1,0 +1,63 @@
+"""Committed offsets belong to group, topic and partition, and move only when somebody commits."""
+
+import pytest
+
+from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
+
+ORDERS, OTHER = TopicPartition("orders", 0), TopicPartition("orders", 1)
+ALIEN = TopicPartition("orders2", 0)
+
+
+@pytest.fixture
+def offsets() -> CommittedOffsets:
+    return CommittedOffsets()
+
+
+def test_what_was_never_committed_is_none(offsets: CommittedOffsets) -> None:
+    assert offsets.committed("g", ORDERS) is None
+    assert offsets.of_group("g") == {}
+    assert list(offsets.groups()) == []
+
+
+def test_every_group_and_every_partition_has_its_own_offset(offsets: CommittedOffsets) -> None:
+    offsets.commit("g", ORDERS, 1)
+    offsets.commit("g", OTHER, 2)
+    offsets.commit("h", ORDERS, 3)
+    assert offsets.of_group("g") == {ORDERS: 1, OTHER: 2}
+    assert offsets.of_group("h") == {ORDERS: 3}
+    assert offsets.committed("h", OTHER) is None
+
+
+def test_a_commit_may_move_back(offsets: CommittedOffsets) -> None:
+    offsets.commit("g", ORDERS, 9)
+    offsets.commit("g", ORDERS, 0)
+    assert offsets.committed("g", ORDERS) == 0
+
+
+def test_an_offset_of_zero_is_an_offset(offsets: CommittedOffsets) -> None:
+    offsets.commit("g", ORDERS, 0)
+    assert offsets.committed("g", ORDERS) == 0
+    assert list(offsets.groups()) == ["g"]
+
+
+def test_what_is_given_out_is_a_copy(offsets: CommittedOffsets) -> None:
+    offsets.commit("g", ORDERS, 1)
+    given = offsets.of_group("g")
+    offsets.commit("g", ORDERS, 2)
+    assert given == {ORDERS: 1}
+
+
+def test_asking_for_a_group_does_not_make_it(offsets: CommittedOffsets) -> None:
+    offsets.of_group("g")
+    offsets.committed("g", ORDERS)
+    assert list(offsets.groups()) == []
+
+
+def test_a_deleted_topic_takes_its_offsets_from_every_group_and_no_others(offsets: CommittedOffsets) -> None:
+    offsets.commit("g", ORDERS, 1)
+    offsets.commit("g", OTHER, 2)
+    offsets.commit("g", ALIEN, 3)
+    offsets.commit("h", ORDERS, 4)
+    offsets.forget_topic("orders")
+    assert offsets.of_group("g") == {ALIEN: 3}
+    assert list(offsets.groups()) == ["g"]

@@ -1,0 +1,199 @@
+"""What a partition log finds, by offset and by time, and what it counts, whatever has been dropped from its head."""
+
+import struct
+from collections.abc import Callable
+from unittest.mock import Mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mini_kafka.core import partition_log, record_batch
+from mini_kafka.core.errors import OffsetOutOfRange
+from mini_kafka.core.memory_budget import MemoryBudget, cost_of
+from mini_kafka.core.partition_log import PartitionLog
+from tests.support.batches import new_batch
+
+ALL = 2**31
+
+
+@pytest.fixture
+def budget() -> MemoryBudget:
+    return MemoryBudget(2**40)
+
+
+@pytest.fixture
+def log(budget: MemoryBudget) -> PartitionLog:
+    return PartitionLog(budget)
+
+
+def append(log: PartitionLog, *records_per_batch: int, timestamp_ms: int = 0) -> None:
+    for count in records_per_batch:
+        log.append(new_batch(*[b"v"] * count, timestamp_ms=timestamp_ms))
+
+
+def starts(batches: list[bytes]) -> list[int]:
+    return [record_batch.base_offset(batch) for batch in batches]
+
+
+def test_a_batch_gets_the_offsets_after_the_last_one(log: PartitionLog) -> None:
+    assert [log.append(new_batch(*[b"v"] * count)) for count in (3, 1, 2)] == [0, 3, 4]
+    assert (log.log_start_offset, log.log_end_offset) == (0, 6)
+    assert starts(log.fetch(0, ALL)) == [0, 3, 4]
+
+
+def test_high_watermark_and_last_stable_offset_are_the_log_end(log: PartitionLog) -> None:
+    append(log, 3)
+    assert log.high_watermark == log.last_stable_offset == log.log_end_offset == 3
+
+
+@pytest.mark.parametrize(("offset", "first"), [(0, 0), (1, 0), (2, 0), (3, 3), (4, 4), (5, 4)])
+def test_a_fetch_inside_a_batch_gives_the_whole_batch(log: PartitionLog, offset: int, first: int) -> None:
+    append(log, 3, 1, 2)
+    assert starts(log.fetch(offset, ALL)) == [start for start in (0, 3, 4) if start >= first]
+
+
+def test_a_fetch_gives_what_fits_but_at_least_one_batch(log: PartitionLog) -> None:
+    append(log, 1, 1, 1)
+    size = len(new_batch(b"v"))
+    assert starts(log.fetch(0, 0)) == [0]
+    assert starts(log.fetch(0, 2 * size - 1)) == [0]
+    assert starts(log.fetch(0, 2 * size)) == [0, 1]
+    assert starts(log.fetch(1, 3 * size)) == [1, 2]
+
+
+def test_a_fetch_at_the_log_end_gives_nothing(log: PartitionLog) -> None:
+    assert log.fetch(0, ALL) == []
+    append(log, 2)
+    assert log.fetch(2, ALL) == []
+
+
+def test_a_fetch_in_a_hole_between_batches_gives_the_next_batch(log: PartitionLog) -> None:
+    append(log, 2)
+    log.log_end_offset = 10  # as if 2 to 9 had been compacted away
+    append(log, 1)
+    for offset in range(2, 11):
+        assert starts(log.fetch(offset, ALL)) == [10]
+    assert starts(log.fetch(1, ALL)) == [0, 10]
+
+
+def test_a_batch_that_ends_in_a_hole_keeps_its_offsets(log: PartitionLog) -> None:
+    batch = new_batch(b"v", b"v")
+    struct.pack_into(">i", batch, 23, 6)  # last offset delta: 2 to 6 were compacted away
+    log.append(batch)
+    append(log, 1)
+    assert log.log_end_offset == 8
+    assert starts(log.fetch(6, ALL)) == [0, 7]
+    assert starts(log.fetch(7, ALL)) == [7]
+
+
+def test_an_offset_outside_the_log_is_refused_at_both_ends(log: PartitionLog) -> None:
+    append(log, 1, 1, 1)
+    log.drop_head()
+    for offset in (-1, 0, 4):
+        with pytest.raises(
+            OffsetOutOfRange, match=f"offset {offset} is outside the log, which holds 1 to 3"
+        ) as refusal:
+            log.fetch(offset, ALL)
+        assert (refusal.value.log_start_offset, refusal.value.log_end_offset) == (1, 3)
+
+
+def test_a_dropped_batch_moves_the_log_start_and_never_the_log_end(log: PartitionLog) -> None:
+    append(log, 3, 1, 2)
+    seen = []
+    while log.batch_count:
+        log.drop_head()
+        seen.append((log.log_start_offset, log.log_end_offset, log.batch_count, log.head() is None))
+    assert seen == [(3, 6, 2, False), (4, 6, 1, False), (6, 6, 0, True)]
+
+
+def test_an_emptied_log_goes_on_where_it_was(log: PartitionLog) -> None:
+    append(log, 3)
+    log.drop_head()
+    assert log.fetch(3, ALL) == []
+    append(log, 2)
+    assert starts(log.fetch(3, ALL)) == [3]
+    assert (log.log_start_offset, log.log_end_offset) == (3, 5)
+
+
+def test_a_drop_past_a_hole_starts_the_log_at_the_next_batch(log: PartitionLog) -> None:
+    append(log, 2)
+    log.log_end_offset = 10
+    append(log, 1)
+    log.drop_head()
+    assert log.log_start_offset == 10
+
+
+def test_the_budget_counts_every_batch_and_returns_to_zero(log: PartitionLog, budget: MemoryBudget) -> None:
+    batches = [new_batch(b"v" * size) for size in (0, 100, 5000)]
+    for batch in batches:
+        log.append(batch)
+    assert budget.used == sum(cost_of(batch) for batch in batches)
+    assert log.size_bytes == sum(map(len, batches))
+    while log.batch_count:
+        log.drop_head()
+    assert (budget.used, log.size_bytes) == (0, 0)
+
+
+def found_at(log: PartitionLog, timestamp_ms: int) -> int | None:
+    batch = log.batch_for_timestamp(timestamp_ms)
+    return None if batch is None else record_batch.base_offset(batch)
+
+
+def test_a_time_finds_the_first_batch_that_is_not_older(log: PartitionLog) -> None:
+    for timestamp_ms in (100, 300, 200, 300, 400):
+        append(log, 1, timestamp_ms=timestamp_ms)
+    found = [found_at(log, time) for time in (0, 100, 101, 200, 300, 301, 400, 401)]
+    assert found == [0, 0, 1, 1, 1, 4, 4, None]
+
+
+def test_the_latest_record_of_a_batch_decides_whether_it_is_found(log: PartitionLog) -> None:
+    records = [record_batch.NewRecord(b"", timestamp_ms=time) for time in (100, 900, 200)]
+    [batch] = record_batch.build_batches(records, now_ms=0, max_bytes=ALL)
+    log.append(batch)
+    append(log, 1, timestamp_ms=1000)
+    assert [found_at(log, time) for time in (900, 901)] == [0, 3]
+
+
+def test_a_dropped_batch_from_the_future_is_not_found_and_hides_nothing(log: PartitionLog) -> None:
+    for timestamp_ms in (9000, 100, 300, 200):
+        append(log, 1, timestamp_ms=timestamp_ms)
+    log.drop_head()
+    assert [found_at(log, time) for time in (50, 100, 101, 300, 301, 9000)] == [1, 1, 2, 2, None, None]
+
+
+@given(
+    timestamps=st.lists(st.integers(0, 20), min_size=1, max_size=60),
+    drops=st.lists(st.integers(0, 59), max_size=60),
+    stride=st.sampled_from([1, 3, 256]),
+)
+def test_time_and_offset_find_the_same_as_a_walk_over_the_whole_log(
+    timestamps: list[int], drops: list[int], stride: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(partition_log, "STRIDE", stride)
+        log = PartitionLog(MemoryBudget(2**40))
+        held: list[tuple[int, int]] = []
+        for offset, timestamp_ms in enumerate(timestamps):
+            append(log, 1, timestamp_ms=timestamp_ms)
+            held.append((offset, timestamp_ms))
+            for _ in range(min(drops.count(offset), len(held))):
+                log.drop_head()
+                held.pop(0)
+            for time in range(22):
+                assert found_at(log, time) == next((place for place, known in held if known >= time), None)
+            assert starts(log.fetch(log.log_start_offset, ALL)) == [place for place, _ in held]
+            assert log.batch_count == len(held)
+
+
+@pytest.mark.parametrize("timestamp_of", [lambda _: 7, lambda number: 5_000 - number], ids=["equal", "falling"])
+def test_a_drop_costs_the_same_however_long_the_log_is(
+    log: PartitionLog, monkeypatch: pytest.MonkeyPatch, timestamp_of: Callable[[int], int]
+) -> None:
+    for number in range(5_000):
+        append(log, 1, timestamp_ms=timestamp_of(number))
+    read = Mock(wraps=record_batch.max_timestamp)
+    monkeypatch.setattr(record_batch, "max_timestamp", read)
+    for _ in range(100):
+        log.drop_head()
+    assert read.call_count <= 100
