@@ -1,0 +1,116 @@
+"""Who waits is woken by what it waits for, once, and leaves nothing behind."""
+
+import asyncio
+
+import pytest
+
+from mini_kafka.engine.waiters import Waiters
+from tests.support.clock import ManualClock
+from tests.support.tasks import settle
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def waiters(clock: ManualClock) -> Waiters:
+    return Waiters(clock)
+
+
+async def start(waiters: Waiters, *keys: str, timeout_ms: int = 1000) -> "asyncio.Task[bool]":
+    task = asyncio.create_task(waiters.wait(keys, timeout_ms))
+    await settle()
+    return task
+
+
+async def test_a_notice_ends_the_wait(waiters: Waiters) -> None:
+    task = await start(waiters, "a")
+    assert not task.done()
+    waiters.notify("a")
+    assert await task is True
+
+
+async def test_any_of_the_keys_ends_the_wait(waiters: Waiters) -> None:
+    for key in ("a", "b"):
+        task = await start(waiters, "a", "b")
+        waiters.notify(key)
+        assert await task is True
+        assert len(waiters) == 0
+
+
+async def test_a_notice_for_another_key_does_not(waiters: Waiters) -> None:
+    task = await start(waiters, "a")
+    waiters.notify("b")
+    await settle()
+    assert not task.done()
+    assert len(waiters) == 1
+    waiters.notify("a")
+    await task
+
+
+async def test_a_notice_wakes_everybody_who_waits_for_the_key(waiters: Waiters) -> None:
+    tasks = [await start(waiters, "a") for _ in range(3)]
+    waiters.notify("a")
+    assert await asyncio.gather(*tasks) == [True, True, True]
+
+
+async def test_time_ends_the_wait_and_nothing_else_does(waiters: Waiters, clock: ManualClock) -> None:
+    task = await start(waiters, "a", timeout_ms=1000)
+    clock.advance(999)
+    await settle()
+    assert not task.done()
+    clock.advance(1)
+    assert await task is False
+
+
+@pytest.mark.parametrize("timeout_ms", [0, -5])
+async def test_without_time_there_is_no_wait(waiters: Waiters, clock: ManualClock, timeout_ms: int) -> None:
+    assert await waiters.wait(["a"], timeout_ms) is False
+    assert (len(waiters), clock.timers) == (0, 0)
+
+
+@pytest.mark.parametrize("ending", ["notice", "time", "cancel", "close"])
+async def test_a_wait_leaves_nothing_behind_however_it_ends(waiters: Waiters, clock: ManualClock, ending: str) -> None:
+    task = await start(waiters, "a", "b", timeout_ms=1000)
+    assert (len(waiters), clock.timers) == (1, 1)
+    match ending:
+        case "notice":
+            waiters.notify("a")
+        case "time":
+            clock.advance(1000)
+        case "cancel":
+            task.cancel()
+        case "close":
+            waiters.close()
+    await asyncio.wait([task])
+    assert (len(waiters), clock.timers, waiters._waiting) == (0, 0, {})
+    waiters.notify("a")
+    waiters.notify("b")
+
+
+async def test_a_wait_that_is_cancelled_just_after_its_notice_is_cancelled(waiters: Waiters) -> None:
+    task = await start(waiters, "a")
+    waiters.notify("a")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(waiters) == 0
+
+
+async def test_who_comes_after_a_notice_waits_for_the_next(waiters: Waiters) -> None:
+    early = await start(waiters, "a")
+    waiters.notify("a")
+    late = asyncio.create_task(waiters.wait(["a"], 1000))
+    await settle()
+    assert early.done()
+    assert not late.done()
+    waiters.notify("a")
+    assert await late is True
+
+
+async def test_closing_wakes_everybody_and_lets_nobody_wait_again(waiters: Waiters, clock: ManualClock) -> None:
+    tasks = [await start(waiters, key) for key in ("a", "a", "b")]
+    waiters.close()
+    assert await asyncio.gather(*tasks) == [False, False, False]
+    assert waiters.closed
+    assert await waiters.wait(["a"], 1000) is False
+    assert clock.timers == 0
