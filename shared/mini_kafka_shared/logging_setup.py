@@ -1,0 +1,74 @@
+"""What a program says and how: log lines for people on standard error, results on standard output.
+
+One line a record, each flushed at once, so that `docker logs` shows it when it happens. No JSON, no colours, no
+log files: whoever runs the program redirects its streams.
+"""
+
+import io
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import Annotated, Literal, TextIO
+
+from pydantic import BeforeValidator
+
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+]
+
+# C0 and C1 control characters, line and paragraph separators, what turns the writing direction of a whole
+# terminal line around, and halves of surrogate pairs, which no terminal can show.
+_UNFIT_FOR_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SHORT_NAMES = {logging.WARNING: "WARN", logging.CRITICAL: "FATAL"}
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """Make any text one printable line: escape control characters, and cut it with an ellipsis at `limit`."""
+    shortened = text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
+    return _UNFIT_FOR_A_LINE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), shortened)
+
+
+class _PlainFormatter(logging.Formatter):
+    """Writes `12:01:02 INFO  text`; a traceback follows only where the code logged an exception, a bug."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = _SHORT_NAMES.get(record.levelno, record.levelname)
+        line = f"{self.formatTime(record, '%H:%M:%S')} {level:5} {one_line(record.getMessage())}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes and flushes each record; a reader that went away is `quiet_exit`'s, not a traceback's."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            raise
+        super().handleError(record)
+
+
+def set_up_logging(level: str, stream: TextIO | None = None) -> None:
+    """Send the log lines of `level` and above to a stream, standard error unless told otherwise.
+
+    Also makes standard output write every line at once, and escape what the terminal's encoding cannot show.
+    """
+    for standard in (sys.stdout, sys.stderr):
+        if isinstance(standard, io.TextIOWrapper):
+            standard.reconfigure(errors="backslashreplace", line_buffering=True)
+    handler = _Handler(sys.stderr if stream is None else stream)
+    handler.setFormatter(_PlainFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def quiet_exit(main: Callable[[], int]) -> int:
+    """Run a program's main function and return its exit code, 1 when the reader of its output went away."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more when it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
