@@ -1,0 +1,117 @@
+"""From settings to a running broker and back: engine, listener, signals, graceful stop.
+
+The only place that knows all floors. The order matters: the broker listens before FastAPI is imported, and on the
+way down the engine ends all waiting before the listener stops, so that every long poll is answered.
+"""
+
+import asyncio
+import logging
+import resource
+import signal
+import sys
+
+from starlette.types import ASGIApp
+
+from mini_kafka.core.topic_config import TopicConfig
+from mini_kafka.engine.clock import Clock
+from mini_kafka.engine.memory import EngineConfig, MemoryEngine
+from mini_kafka.engine.port import Engine
+from mini_kafka.http_api.access import AccessPolicy
+from mini_kafka.http_api.connection import Timeouts
+from mini_kafka.http_api.gate import Gate
+from mini_kafka.http_api.hot import HotRoutes
+from mini_kafka.http_api.server import HttpServer, bind
+from mini_kafka.settings import BrokerSettings
+
+logger = logging.getLogger(__name__)
+
+
+def raise_open_files_limit() -> None:
+    """Let the broker have as many connections as the machine allows: the soft limit is often 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> MemoryEngine:
+    """Build the engine that the settings describe."""
+    return MemoryEngine(
+        EngineConfig(
+            memory_limit=int(settings.memory_limit),
+            num_partitions=settings.num_partitions,
+            auto_create_topics=settings.auto_create_topics_enable,
+            max_wait_ms=settings.max_wait_ms,
+            topic_defaults=TopicConfig(
+                retention_ms=settings.log_retention_ms,
+                retention_bytes=settings.log_retention_bytes,
+                max_message_bytes=settings.message_max_bytes,
+                message_timestamp_type=settings.log_message_timestamp_type,
+            ),
+        ),
+        clock,
+    )
+
+
+def build_gate(settings: BrokerSettings, engine: Engine) -> Gate:
+    """Build the HTTP API's outside."""
+    return Gate(engine, AccessPolicy(settings.allowed_hosts), int(settings.max_body_bytes))
+
+
+async def load_app(gate: Gate, engine: Engine, settings: BrokerSettings) -> None:
+    """Import FastAPI and hand the application to the gate."""
+
+    def load() -> tuple[ASGIApp, HotRoutes]:
+        from mini_kafka.http_api.app import build_app  # 0.3 s: not before the broker listens
+
+        return build_app(engine, int(settings.max_body_bytes))
+
+    await gate.load(load)
+
+
+async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
+    """Run a broker until `stop` is set.
+
+    Raises:
+        CannotListen: the address cannot be had.
+    """
+    engine = build_engine(settings)
+    gate = build_gate(settings, engine)
+    timeouts = Timeouts(settings.header_timeout, settings.body_timeout, settings.idle_timeout)
+    server = HttpServer(gate, bind(settings.host, settings.http_port), timeouts)
+    await server.start()
+    print(f"listening http={server.address}", flush=True)  # noqa: T201 - the line that scripts wait for
+    loading = asyncio.create_task(load_app(gate, engine, settings))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not stop.is_set():
+        loading.result()
+        logger.info("ready: http://%s/docs shows the API; epoch %s", server.address.for_people, engine.epoch)
+        await stopping
+    logger.info("stopping")
+    await engine.close()
+    await server.stop()
+
+
+async def run(settings: BrokerSettings) -> None:
+    """Run a broker until SIGINT or SIGTERM.
+
+    Raises:
+        CannotListen: the address cannot be had.
+    """
+    raise_open_files_limit()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, stop)
+
+
+def run_until_stopped(settings: BrokerSettings) -> None:
+    """Run a broker on the fastest event loop there is."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(run(settings))
+    else:
+        uvloop.run(run(settings))
+    sys.stdout.flush()

@@ -1,0 +1,65 @@
+"""The FastAPI application: the routes, the OpenAPI document and its page, and errors in the one form.
+
+Imported late, on a thread (see `gate`): FastAPI takes most of the start-up time.
+"""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from mini_kafka.engine.port import Engine
+from mini_kafka.http_api.docs_page import add_docs_page
+from mini_kafka.http_api.errors import ProblemAnswer, invalid_body, problem, problem_of
+from mini_kafka.http_api.hot import HotRoutes
+from mini_kafka.http_api.routes import guide, operations
+from mini_kafka_shared import __version__
+
+DESCRIPTION = """The Kafka for a laptop and for CI: topics in RAM, spoken to with JSON.
+
+Register a topic, produce messages to it, register consumers, and let each consume at its own offset."""
+
+
+def build_app(engine: Engine, max_body_bytes: int) -> tuple[FastAPI, HotRoutes]:
+    """Build the application and the table of the routes that the gate calls directly."""
+    app = FastAPI(
+        title="Mini Kafka",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=max_body_bytes,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    app.state.engine = engine
+    app.include_router(operations.router)
+    app.include_router(guide.router)
+    add_docs_page(app)
+    app.add_exception_handler(HTTPException, _refused_by_http)
+    app.add_exception_handler(RequestValidationError, _refused_by_model)
+    return app, operations.HOT | guide.HOT
+
+
+def _refused_by_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
+    status = HTTPStatus(error.status_code)
+    detail = str(error.detail)
+    if status is HTTPStatus.NOT_FOUND:
+        detail = f"there is nothing at {request.url.path!r}: /docs shows what there is"
+    elif status is HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = f"{request.url.path!r} does not take {request.method}: /docs shows what it takes"
+    return _response(problem(status, detail), dict(error.headers or {}))
+
+
+def _refused_by_model(request: Request, error: Exception) -> Response:  # noqa: ARG001 - FastAPI's signature
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for no other
+    answer = problem_of(invalid_body(error.errors()))
+    assert answer is not None  # noqa: S101 - a RequestRefused always has one
+    return _response(answer, {})
+
+
+def _response(answer: ProblemAnswer, headers: dict[str, str]) -> Response:
+    fields = {name.decode(): value.decode() for name, value in answer.headers}
+    return Response(answer.body, int(answer.status), headers | fields)

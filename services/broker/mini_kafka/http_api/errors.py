@@ -1,0 +1,108 @@
+"""How a refusal looks over HTTP: one table from core error to status and Kafka's name, and one body, RFC 9457.
+
+FastAPI's `detail` is RFC 9457's `detail` too, so a client of either kind finds the sentence where it looks.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import ValidationError
+
+from mini_kafka.core import errors as core
+
+NAME_RULE = "Name should be 1 to 249 letters, digits, '.', '_' or '-', and neither '.' nor '..'"
+"""What a person reads instead of the schema's one regular expression."""
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+HTTP_STATUS: Mapping[type[core.BrokerError], tuple[HTTPStatus, str]] = {
+    core.InvalidTopic: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_TOPIC_EXCEPTION"),
+    core.TopicExists: (HTTPStatus.CONFLICT, "TOPIC_ALREADY_EXISTS"),
+    core.UnknownTopic: (HTTPStatus.NOT_FOUND, "UNKNOWN_TOPIC_OR_PARTITION"),
+    core.UnknownPartition: (HTTPStatus.NOT_FOUND, "UNKNOWN_TOPIC_OR_PARTITION"),
+    core.InvalidPartitions: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_PARTITIONS"),
+    core.InvalidConfig: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_CONFIG"),
+    core.RecordTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "MESSAGE_TOO_LARGE"),
+    core.OffsetOutOfRange: (HTTPStatus.GONE, "OFFSET_OUT_OF_RANGE"),
+    core.UnknownConsumer: (HTTPStatus.NOT_FOUND, "UNKNOWN_MEMBER_ID"),
+    core.MemoryLimitReached: (HTTPStatus.TOO_MANY_REQUESTS, "THROTTLING_QUOTA_EXCEEDED"),
+    core.BrokerStopping: (HTTPStatus.SERVICE_UNAVAILABLE, "BROKER_NOT_AVAILABLE"),
+}
+
+
+class RequestRefused(Exception):
+    """A request that is wrong as HTTP, before any engine sees it."""
+
+    def __init__(self, status: HTTPStatus, detail: str, *, errors: Sequence[Mapping[str, Any]] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemAnswer:
+    """An error as it goes out: status, body and what belongs into the header."""
+
+    status: HTTPStatus
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=())
+
+
+def problem(
+    status: HTTPStatus,
+    detail: str,
+    *,
+    code: str = "INVALID_REQUEST",
+    errors: Sequence[Mapping[str, Any]] | None = None,
+    retry_after_s: int | None = None,
+) -> ProblemAnswer:
+    """Make the one error body; it is ASCII, so that no text in it can break it."""
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+    }
+    if errors:
+        content["errors"] = errors
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", PROBLEM_MEDIA_TYPE.encode()),)
+    if retry_after_s is not None:
+        headers += ((b"retry-after", str(retry_after_s).encode()),)
+    return ProblemAnswer(status, json.dumps(content).encode(), headers)
+
+
+def problem_of(error: Exception) -> ProblemAnswer | None:
+    """Make the answer to a refusal, or None for an exception that is a bug."""
+    if isinstance(error, core.BrokerError):
+        status, code = HTTP_STATUS[type(error)]
+        return problem(status, str(error), code=code, retry_after_s=getattr(error, "retry_after_s", None))
+    if isinstance(error, RequestRefused):
+        return problem(error.status, str(error), errors=error.errors)
+    if isinstance(error, ValidationError):
+        return problem_of(invalid_body(error.errors(include_url=False, include_input=False)))
+    return None
+
+
+def internal_error() -> ProblemAnswer:
+    """Make the answer to a bug: no details, because they are in the log."""
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "the broker failed on this request; its log has the traceback",
+        code="UNKNOWN_SERVER_ERROR",
+    )
+
+
+def invalid_body(faults: Iterable[Mapping[str, Any]]) -> RequestRefused:
+    """Name every fault of a body in one sentence, and list them for programs."""
+    errors = []
+    for fault in faults:
+        place = ".".join(str(part) for part in fault["loc"] if part != "body")
+        message = NAME_RULE if fault["type"] == "string_pattern_mismatch" else str(fault["msg"])
+        errors.append({"loc": place, "msg": message, "type": str(fault["type"])})
+    sentence = "; ".join(f"{error['loc'] or 'the body'}: {error['msg']}" for error in errors)
+    return RequestRefused(
+        HTTPStatus.UNPROCESSABLE_ENTITY, f"the body is not what this call takes: {sentence}", errors=errors
+    )

@@ -1,0 +1,121 @@
+"""The outside of the HTTP API, plain ASGI: every request passes its checks, and every answer its headers.
+
+It serves the hot routes itself and hands the rest to the FastAPI application, which it loads after the broker
+listens: importing FastAPI takes longer than all else at start-up. Until then it answers the health checks,
+and lets other requests wait. It decides nothing about records.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mini_kafka.engine.port import Engine
+from mini_kafka.http_api import body as request_body
+from mini_kafka.http_api.access import SAFE_METHODS, AccessPolicy, Head, read_head
+from mini_kafka.http_api.call import ClientGone, call_of
+from mini_kafka.http_api.connection import ANSWER
+from mini_kafka.http_api.errors import ProblemAnswer, internal_error, problem_of
+from mini_kafka.http_api.hot import HotRoute, HotRoutes
+
+logger = logging.getLogger(__name__)
+
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+JSON_HEADERS = ((b"content-type", b"application/json"), NOSNIFF)
+JSON_HEADER_LINES = b"".join(b"%s: %s\r\n" % field for field in JSON_HEADERS) + b"content-length: "
+NOTHING_NEW_HEADER_LINES = b"%s: %s\r\n" % NOSNIFF
+HEALTH_PATHS = frozenset({"/health", "/livez", "/readyz"})
+ALIVE = b'{"status":"ok"}'
+
+Loader = Callable[[], tuple[ASGIApp, HotRoutes]]
+
+
+class Gate:
+    """The ASGI application that the server runs."""
+
+    def __init__(self, engine: Engine, policy: AccessPolicy, max_body_bytes: int) -> None:
+        self._engine = engine
+        self._policy = policy
+        self._max_body_bytes = max_body_bytes
+        self._app: ASGIApp | None = None
+        self._hot: HotRoutes = {}
+        self._loaded = asyncio.Event()
+
+    async def load(self, loader: Loader) -> None:
+        """Build the application on a thread, so that the loop goes on meanwhile, and let the waiting requests in."""
+        self._app, self._hot = await asyncio.to_thread(loader)
+        self._loaded.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        try:
+            head = read_head(scope["headers"])
+            self._policy.check(scope["method"], head)
+            if self._app is None:
+                if scope["path"] in HEALTH_PATHS and scope["method"] == "GET":
+                    await _send(send, 200, ALIVE, JSON_HEADERS)
+                    return
+                await self._loaded.wait()
+            hot = self._hot.get((scope["method"], scope["path"]))
+            if hot is not None:
+                await self._serve_hot(hot, head, scope, receive, send)
+            else:
+                await self._serve_app(head, scope, receive, send)
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001 - the last place where a refusal or a bug can be answered
+            await self._refuse(error, scope, send)
+
+    async def _serve_hot(self, hot: HotRoute, head: Head, scope: Scope, receive: Receive, send: Send) -> None:
+        if hot.body is None:
+            arguments = ()
+        else:
+            request_body.check_media_type(head)
+            request_body.check_length(head, self._max_body_bytes)
+            arguments = hot.arguments(await request_body.read_body(receive, self._max_body_bytes))
+        answer = await hot.function(*arguments, call_of(self._engine, scope, receive))
+        await _answer(None if answer is None else answer.__pydantic_serializer__.to_json(answer), scope, send)
+
+    async def _serve_app(self, head: Head, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in SAFE_METHODS:
+            request_body.check_length(head, self._max_body_bytes)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), NOSNIFF]}
+            await send(message)
+
+        assert self._app is not None  # noqa: S101 - `_loaded` is set
+        await self._app(scope, receive, send_with_headers)
+
+    async def _refuse(self, error: Exception, scope: Scope, send: Send) -> None:
+        answer = problem_of(error)
+        if answer is None:
+            logger.error("a bug answered %s %s", scope["method"], scope["path"], exc_info=error)
+            answer = internal_error()
+        await send_problem(send, answer)
+
+
+async def send_problem(send: Send, answer: ProblemAnswer) -> None:
+    """Send an error's answer."""
+    await _send(send, int(answer.status), answer.body, (*answer.headers, NOSNIFF))
+
+
+async def _answer(body: bytes | None, scope: Scope, send: Send) -> None:
+    """Answer 200 with a JSON body or 204 without one, in one write where the server can."""
+    at_once = scope.get("extensions", {}).get(ANSWER)
+    if body is None:
+        if not (at_once and at_once(204, NOTHING_NEW_HEADER_LINES, b"")):
+            await _send(send, 204, b"", (NOSNIFF,))
+    elif not (at_once and at_once(200, b"%s%d\r\n" % (JSON_HEADER_LINES, len(body)), body)):
+        await _send(send, 200, body, JSON_HEADERS)
+
+
+async def _send(send: Send, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    if status != 204:
+        headers = (*headers, (b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,32 @@
+"""Between the two vocabularies: the guide's models outside, the core's values inside."""
+
+from collections.abc import Iterable
+
+from mini_kafka.core.record_batch import NewRecord
+from mini_kafka.engine.port import ConsumedRecord, ConsumerPlace, TopicDescription
+from mini_kafka_shared.schemas import ConsumerPosition, Message, PublishRequest, Stats
+
+
+def to_new_record(request: PublishRequest) -> NewRecord:
+    """Make a record of a message: strings are their UTF-8 bytes."""
+    return NewRecord(request.value.encode(), None if request.key is None else request.key.encode())
+
+
+def to_message(consumed: ConsumedRecord) -> Message:
+    """Make a message of a record; what is not UTF-8 (no message of the guide's is) is shown as well as it can be."""
+    record = consumed.record
+    return Message(
+        topic=consumed.topic,
+        offset=record.offset,
+        value="" if record.value is None else record.value.decode(errors="replace"),
+        key=None if record.key is None else record.key.decode(errors="replace"),
+        partition=consumed.partition,
+    )
+
+
+def to_stats(topics: Iterable[TopicDescription], places: Iterable[ConsumerPlace]) -> Stats:
+    """Make the guide's overview."""
+    return Stats(
+        topics={topic.name: topic.record_count for topic in topics},
+        consumers={place.consumer_id: ConsumerPosition(topic=place.topic, offset=place.offset) for place in places},
+    )

@@ -1,0 +1,108 @@
+"""The HTTP server's life: bind, listen, stop gracefully. uvicorn carries it; signals are `bootstrap`'s.
+
+Answers that are under way at the stop are finished; connections that owe nothing are closed.
+"""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from mini_kafka.http_api.connection import GuardedHttpProtocol, Timeouts, age_connections
+
+BACKLOG = 2048
+"""Connections that the kernel holds while the loop is busy; the kernel cuts it to its own limit."""
+SWEEP_INTERVAL_S = 0.5
+GRACEFUL_STOP_S = 1
+"""How long a stop waits for answers that are under way: containers get 10 s, and users expect two."""
+
+
+class CannotListen(Exception):
+    """The address is taken, not ours or not allowed; the text says which setting to change."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the address; port 0 picks a free one.
+
+    Raises:
+        CannotListen: the address cannot be had.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise CannotListen(
+            f"cannot listen on {host}:{port}: {error.strerror or error}:"
+            " choose another address with --host and --http-port"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def for_people(self) -> str:
+        """Show an address that a browser on this machine can use: a listener on all addresses has this one too."""
+        return str(Address("127.0.0.1", self.port)) if self.host in {"0.0.0.0", "::"} else str(self)  # noqa: S104
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class HttpServer:
+    """An HTTP server around one ASGI application."""
+
+    def __init__(self, app: ASGIApp, listening: socket.socket, timeouts: Timeouts) -> None:
+        protocol = type("HttpProtocol", (GuardedHttpProtocol,), {"timeouts": timeouts})
+        self._socket = listening
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=protocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=GRACEFUL_STOP_S,
+            )
+        )
+        self._main_loop: asyncio.Task[None] | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where it listens; the port is the real one."""
+        host, port = self._socket.getsockname()[:2]
+        return Address(host, port)
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server.config.load()
+        self._server.lifespan = self._server.config.lifespan_class(self._server.config)
+        await self._server.startup(sockets=[self._socket])
+        self._main_loop = asyncio.create_task(self._server.main_loop())
+        self._arm_sweep()
+
+    def _arm_sweep(self) -> None:
+        self._sweep = asyncio.get_running_loop().call_later(SWEEP_INTERVAL_S, self._run_sweep)
+
+    def _run_sweep(self) -> None:
+        age_connections(self._server.server_state.connections, SWEEP_INTERVAL_S)
+        self._arm_sweep()
+
+    async def stop(self) -> None:
+        """Stop listening, finish what is under way, close the rest."""
+        self._server.should_exit = True
+        if self._sweep is not None:
+            self._sweep.cancel()
+        if self._main_loop is not None:
+            await self._main_loop
+        await self._server.shutdown(sockets=[self._socket])

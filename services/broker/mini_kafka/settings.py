@@ -1,0 +1,105 @@
+"""The broker's settings: every limit has a name, a reason and a default. Read by `bootstrap` alone."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ByteSize, Field
+from pydantic_settings import SettingsConfigDict
+
+from mini_kafka_shared.logging_setup import LogLevel
+from mini_kafka_shared.settings import CommaSeparated, Settings
+
+GIB = 1024**3
+WITHOUT_CONTAINER_LIMIT = 1 * GIB
+CGROUP_LIMIT_FILES = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def container_memory_limit() -> int | None:
+    """Give the memory limit of the container that the broker runs in, in bytes, or None without one."""
+    for path in CGROUP_LIMIT_FILES:
+        try:
+            limit = int(path.read_text())
+        except (OSError, ValueError):
+            continue  # not this version of cgroups, or "max"
+        if limit < 2**60:  # version 1 writes "no limit" as almost 2**63
+            return limit
+    return None
+
+
+def default_memory_limit() -> ByteSize:
+    """Take half of the container's limit for the log; the other half is for Python, requests and answers."""
+    limit = container_memory_limit()
+    return ByteSize(WITHOUT_CONTAINER_LIMIT if limit is None else limit // 2)
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class BrokerSettings(Settings):
+    """The broker: `mini-kafka`."""
+
+    model_config = SettingsConfigDict(env_prefix="MINI_KAFKA_")
+
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="The address to listen on; loopback by default, 0.0.0.0 opens the broker to the network.",
+    )
+    http_port: Port = Field(default=8000, description="The port of the HTTP API; 0 picks a free one.")
+    log_level: LogLevel = Field(default="info", description="How much to log: debug, info, warning or error.")
+    memory_limit: ByteSize = Field(
+        default_factory=default_memory_limit,
+        ge=1024 * 1024,
+        title="SIZE",
+        description="What all topics together may hold, in bytes or as 512MiB; over it a produce is refused with 429. "
+        "Unset: half of the container's memory limit, or 1GiB where there is none.",
+    )
+    num_partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=1, description="How many partitions a new topic gets (Kafka's num.partitions)."
+    )
+    auto_create_topics_enable: bool = Field(
+        default=True,
+        description="Whether registering a producer or a consumer creates a missing topic "
+        "(Kafka's auto.create.topics.enable); POST /topics/register always does.",
+    )
+    log_retention_ms: Annotated[int, Field(ge=-1)] = Field(
+        default=604_800_000,
+        description="How long a topic keeps its records, in milliseconds (retention.ms); -1 for ever.",
+    )
+    log_retention_bytes: Annotated[int, Field(ge=-1)] = Field(
+        default=-1,
+        description="How many bytes a partition keeps before its oldest records go (retention.bytes); -1 no limit.",
+    )
+    message_max_bytes: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        default=1_048_588,
+        description="The largest record batch that a topic takes, in bytes (max.message.bytes); larger: 413.",
+    )
+    log_message_timestamp_type: Literal["CreateTime", "LogAppendTime"] = Field(
+        default="CreateTime",
+        description="Whose time a record carries (message.timestamp.type): CreateTime is the producer's, "
+        "LogAppendTime the broker's.",
+    )
+    allowed_hosts: CommaSeparated = Field(
+        default=(),
+        title="NAME,NAME",
+        description="Names with a dot that requests may use as Host, beside IP addresses, localhost, "
+        "host.docker.internal and names without a dot; others get 421 (DNS rebinding).",
+    )
+    max_body_bytes: Annotated[ByteSize, Field(ge=1024)] = Field(
+        default=ByteSize(8 * 1024 * 1024),
+        title="SIZE",
+        description="The largest request body, in bytes or as 8MiB; larger: 413 before it costs memory.",
+    )
+    max_wait_ms: Annotated[int, Field(ge=0)] = Field(
+        default=30_000, description="The longest long poll, in milliseconds; a longer wait_ms is cut to it."
+    )
+    header_timeout: Seconds = Field(
+        default=10, title="SECONDS", description="How long a request's head may take to arrive, in seconds."
+    )
+    body_timeout: Seconds = Field(
+        default=30, title="SECONDS", description="How long a request's body may take to arrive, in seconds."
+    )
+    idle_timeout: Seconds = Field(
+        default=60, title="SECONDS", description="How long a connection may stay open without a request, in seconds."
+    )

@@ -1,0 +1,53 @@
+"""The HTTP API against its own OpenAPI document: whatever is sent, no 5xx, and only answers that are documented."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.core.result import Ok
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from mini_kafka.http_api.gate import Gate
+from tests.support.broker import new_broker
+
+CHECKS = [
+    schemathesis.checks.not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+@pytest.fixture(scope="module")
+def gate() -> Gate:
+    """Serve one broker to all cases, so that later ones meet the state of earlier ones."""
+    app = asyncio.run(new_broker()).app
+    assert isinstance(app, Gate)
+    return app
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.name.lower())
+def test_every_answer_is_documented_and_none_is_a_5xx(gate: Gate, mode: GenerationMode) -> None:
+    document = schemathesis.openapi.from_asgi("/openapi.json", gate)
+    operations = [result.ok() for result in document.get_all_operations() if isinstance(result, Ok)]
+    assert len(operations) == 10
+    checks = [*CHECKS, negative_data_rejection] if mode is GenerationMode.NEGATIVE else CHECKS
+
+    for operation in operations:
+        if mode is GenerationMode.NEGATIVE and operation.method == "get":
+            continue  # there is nothing in these requests to get wrong
+
+        @settings(suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def ask(case: Any) -> None:
+            case.call_and_validate(checks=checks)
+
+        ask()

@@ -1,0 +1,39 @@
+"""The whole HTTP API in this process: settings, engine, gate and application, without a socket."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from mini_kafka import bootstrap
+from mini_kafka.engine.clock import Clock
+from mini_kafka.engine.memory import MemoryEngine
+from mini_kafka.http_api.gate import Gate
+from mini_kafka.settings import BrokerSettings
+from tests.support.asgi import Client
+
+
+class Broker(Client):
+    """A client whose application is a broker of its own."""
+
+    def __init__(self, gate: Gate, engine: MemoryEngine) -> None:
+        super().__init__(gate)
+        self.engine = engine
+
+
+async def new_broker(clock: Clock | None = None, **settings: Any) -> Broker:
+    """Build a broker with the given settings; what is not given has its default, whatever the machine says."""
+    chosen = BrokerSettings(**({"memory_limit": 64 * 1024 * 1024} | settings))
+    engine = bootstrap.build_engine(chosen, clock)
+    gate = bootstrap.build_gate(chosen, engine)
+    await bootstrap.load_app(gate, engine, chosen)
+    return Broker(gate, engine)
+
+
+@asynccontextmanager
+async def broker(clock: Clock | None = None, **settings: Any) -> AsyncIterator[Broker]:
+    """Run a broker as long as the test needs it."""
+    it = await new_broker(clock, **settings)
+    try:
+        yield it
+    finally:
+        await it.engine.close()

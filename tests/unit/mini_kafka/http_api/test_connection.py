@@ -1,0 +1,195 @@
+"""Clients that are slow with what they owe are cut off; those that wait for the broker are not."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from mini_kafka.http_api.connection import ANSWER, GuardedHttpProtocol, Timeouts
+from tests.support.tasks import settle
+
+HEAD = b"POST /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\n"
+GET = b"GET /x HTTP/1.1\r\nhost: localhost\r\n\r\n"
+
+
+class Wire(asyncio.Transport):
+    """A transport that keeps what was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+        self.closed = False
+
+    @property
+    def written(self) -> bytes:
+        return b"".join(self.writes)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.writes.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+class Connection:
+    """One guarded connection to an application that answers when told to."""
+
+    def __init__(self) -> None:
+        self.answer_now = asyncio.Event()
+        self.wire = Wire()
+        config = uvicorn.Config(self.app, http=GuardedHttpProtocol, interface="asgi3", lifespan="off", log_config=None)
+        self.protocol = GuardedHttpProtocol(config, ServerState(), {})
+        self.protocol.timeouts = Timeouts(header=10, body=30, idle=60)
+        self.protocol.connection_made(self.wire)
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await self.answer_now.wait()
+        assert scope["extensions"][ANSWER](200, b"content-length: 2\r\n", b"ok")
+
+    async def send(self, data: bytes) -> None:
+        self.protocol.data_received(data)
+        await settle()
+
+    def wait(self, seconds: float) -> bool:
+        """Let time pass in steps of half a second, and say whether the connection is still open."""
+        for _ in range(int(seconds * 2)):
+            self.protocol.grow_older(0.5)
+        return not self.wire.closed
+
+
+def run(story: Callable[[Connection], "asyncio.Future[None] | object"]) -> None:
+    async def inside() -> None:
+        await story(Connection())  # type: ignore[misc]
+
+    asyncio.run(inside())
+
+
+def test_a_connection_without_a_request_is_closed_after_the_idle_time() -> None:
+    async def story(it: Connection) -> None:
+        assert it.wait(60)
+        assert not it.wait(1)
+        assert it.wire.written == b""
+
+    run(story)
+
+
+def test_a_head_that_trickles_is_cut_off_after_the_header_time_with_408() -> None:
+    async def story(it: Connection) -> None:
+        for byte in range(10):
+            await it.send(HEAD[byte : byte + 1])
+            assert it.wait(1)
+        await it.send(HEAD[10:11])
+        assert not it.wait(1)
+        assert it.wire.written.startswith(b"HTTP/1.1 408 ")
+        problem = json.loads(it.wire.written.partition(b"\r\n\r\n")[2])
+        assert problem["detail"] == "the request's head took too long to arrive: send it at once"
+
+    run(story)
+
+
+def test_a_body_that_trickles_is_cut_off_after_the_body_time_with_408() -> None:
+    async def story(it: Connection) -> None:
+        await it.send(HEAD)
+        assert it.wait(15)
+        await it.send(b"1")
+        assert it.wait(15)
+        await it.send(b"2")
+        assert not it.wait(1)
+        assert it.wire.written.startswith(b"HTTP/1.1 408 ")
+
+    run(story)
+
+
+def test_a_client_that_waits_for_its_answer_is_never_cut_off() -> None:
+    async def story(it: Connection) -> None:
+        await it.send(HEAD + b"1234")
+        assert it.wait(3600)
+        it.answer_now.set()
+        await settle()
+        assert it.wire.written.startswith(b"HTTP/1.1 200 ")
+        assert it.wait(60)
+        assert not it.wait(1)
+
+    run(story)
+
+
+def test_every_request_of_a_kept_connection_has_the_full_times() -> None:
+    async def story(it: Connection) -> None:
+        it.answer_now.set()
+        for _ in range(5):
+            assert it.wait(55)
+            await it.send(GET[:10])
+            assert it.wait(9)
+            await it.send(GET[10:])
+        assert it.wire.written.count(b"HTTP/1.1 200 ") == 5
+
+    run(story)
+
+
+def test_a_refused_body_that_goes_on_for_ever_is_cut_off() -> None:
+    async def story(it: Connection) -> None:
+        async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"][ANSWER](413, b"content-length: 0\r\n", b"")
+
+        it.protocol.app = refuse
+        await it.send(HEAD.replace(b"4\r\n", b"4000000\r\n"))
+        assert it.wire.written.startswith(b"HTTP/1.1 413 ")
+        await it.send(b"x" * 1000)
+        assert it.wait(30)
+        assert not it.wait(1)
+        assert b"408" not in it.wire.written
+
+    run(story)
+
+
+def test_a_small_answer_is_one_write() -> None:
+    async def story(it: Connection) -> None:
+        it.answer_now.set()
+        await it.send(GET)
+        assert [write.partition(b"\r\n")[0] for write in it.wire.writes] == [b"HTTP/1.1 200 OK"]
+        assert it.wire.written.endswith(b"\r\n\r\nok")
+
+    run(story)
+
+
+OLD_GET = GET.replace(b"1.1", b"1.0")
+LAST_GET = GET.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+
+
+@pytest.mark.parametrize("head", [OLD_GET, LAST_GET])
+def test_a_client_that_wants_no_other_answer_gets_its_connection_closed(head: bytes) -> None:
+    async def story(it: Connection) -> None:
+        it.answer_now.set()
+        await it.send(head)
+        assert b"\r\nconnection: close\r\n" in it.wire.written
+        assert it.wire.closed
+
+    run(story)
+
+
+def test_pipelined_requests_are_answered_in_order() -> None:
+    async def story(it: Connection) -> None:
+        await it.send(GET * 3)
+        assert it.wire.written == b""
+        it.answer_now.set()
+        await settle()
+        assert it.wire.written.count(b"HTTP/1.1 200 OK") == 3
+        assert it.wait(60)
+        assert not it.wait(1)
+
+    run(story)

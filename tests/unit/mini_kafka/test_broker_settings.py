@@ -1,0 +1,77 @@
+"""The broker's settings: the defaults that are worked out, and the names that none may have."""
+
+from pathlib import Path
+
+import pytest
+
+from mini_kafka import settings as broker_settings
+from mini_kafka.bootstrap import build_engine
+from mini_kafka.settings import BrokerSettings
+from mini_kafka_shared.settings import environment_name, is_injected_by_kubernetes, load
+
+GIB = 1024**3
+
+
+@pytest.mark.parametrize(
+    ("version_2", "version_1", "expected"),
+    [
+        (None, None, 1 * GIB),
+        ("max\n", None, 1 * GIB),
+        (f"{4 * GIB}\n", None, 2 * GIB),
+        (None, f"{512 * 1024**2}\n", 256 * 1024**2),
+        (None, "9223372036854771712\n", 1 * GIB),
+    ],
+)
+def test_the_memory_limit_is_half_of_the_containers_or_one_gib(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version_2: str | None, version_1: str | None, expected: int
+) -> None:
+    files = (tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes")
+    for file, text in zip(files, (version_2, version_1), strict=True):
+        if text is not None:
+            file.write_text(text)
+    monkeypatch.setattr(broker_settings, "CGROUP_LIMIT_FILES", files)
+    assert BrokerSettings().memory_limit == expected
+
+
+def test_no_setting_has_a_name_that_kubernetes_injects() -> None:
+    for name in BrokerSettings.model_fields:
+        assert not is_injected_by_kubernetes(BrokerSettings, environment_name(BrokerSettings, name))
+
+
+def test_all_wrong_values_are_named_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    environ = {"MINI_KAFKA_HTTP_PORT": "70000", "MINI_KAFKA_MEMORY_LIMIT": "lots", "MINI_KAFKA_LOG_LEVEL": "loud"}
+    with pytest.raises(SystemExit) as caught:
+        load(BrokerSettings, ["--num-partitions", "0"], prog="mini-kafka", description="", environ=environ)
+    assert caught.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4
+    for name in (*environ, "--num-partitions"):
+        assert sum(name in line for line in lines) == 1
+
+
+def test_sizes_may_be_written_with_their_unit() -> None:
+    loaded = load(BrokerSettings, ["--memory-limit", "512MiB"], prog="mini-kafka", description="", environ={})
+    assert loaded.settings.memory_limit == 512 * 1024**2
+
+
+def test_the_settings_reach_the_engine() -> None:
+    settings = BrokerSettings(
+        memory_limit="2MiB",
+        num_partitions=3,
+        auto_create_topics_enable=False,
+        log_retention_ms=1000,
+        log_retention_bytes=2000,
+        message_max_bytes=3000,
+        log_message_timestamp_type="LogAppendTime",
+        max_wait_ms=4000,
+    )
+    config = build_engine(settings)._config
+    assert (config.memory_limit, config.num_partitions, config.auto_create_topics) == (2 * 1024**2, 3, False)
+    assert config.max_wait_ms == 4000
+    assert config.topic_defaults.as_mapping() == {
+        "retention.ms": "1000",
+        "retention.bytes": "2000",
+        "max.message.bytes": "3000",
+        "cleanup.policy": "delete",
+        "message.timestamp.type": "LogAppendTime",
+    }
