@@ -1,0 +1,62 @@
+"""The consumer's settings: flags, `CONSUMER_*` and `BROKER_URL`."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from mini_kafka_shared.logging_setup import LogLevel
+from mini_kafka_shared.settings import BrokerUrl, KafkaName, Settings
+
+STANDARD_OUTPUT = "-"
+
+
+class ConsumerSettings(Settings):
+    """The consumer: `mini-kafka-consumer`."""
+
+    model_config = SettingsConfigDict(env_prefix="CONSUMER_")
+
+    broker: BrokerUrl = Field(
+        default="http://127.0.0.1:8000",
+        validation_alias="BROKER_URL",
+        title="URL",
+        description="Where the broker's HTTP API is.",
+    )
+    topic: KafkaName = Field(default="demo", description="The topic to read; created if it is not there.")
+    consumer_id: KafkaName | None = Field(
+        validation_alias="CONSUMER_ID",
+        default=None,
+        title="ID",
+        description="The consumer's name, under which the broker keeps its offset; made up by the broker if it is "
+        "not given. With --group only the copy's name in its output.",
+    )
+    group: KafkaName | None = Field(
+        default=None, description="Share the messages with every consumer of this group. Unset: get every message."
+    )
+    poll_interval: float = Field(
+        default=1.0,
+        ge=0.01,
+        allow_inf_nan=False,
+        title="SECONDS",
+        description="How long one poll waits at the broker for a message; at most 1 s at a time.",
+    )
+    output: str | None = Field(
+        default=None,
+        title="PATH",
+        description="Append each message as a line of JSON to this file; - is standard output, and moves the "
+        "lines for people to standard error.",
+    )
+    max_messages: int = Field(default=0, ge=0, description="Stop after so many messages; 0 for no limit.")
+    exit_on_idle: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        title="SECONDS",
+        description="Stop when no message came for so long. Unset: never.",
+    )
+    broker_wait: float = Field(
+        default=60.0,
+        ge=0,
+        allow_inf_nan=False,
+        title="SECONDS",
+        description="How long to wait for a broker that is not there or overloaded, at the start and later.",
+    )
+    log_level: LogLevel = Field(default="info", description="How much to log: debug, info, warning or error.")

@@ -1,0 +1,45 @@
+"""The `mini-kafka-producer` command: settings, signals, one run."""
+
+import sys
+import threading
+
+from mini_kafka_producer.runner import Runner
+from mini_kafka_producer.settings import ProducerSettings
+from mini_kafka_producer.sources import open_source
+from mini_kafka_shared.client import BrokerClient
+from mini_kafka_shared.logging_setup import quiet_exit, set_up_logging
+from mini_kafka_shared.retry import end_on_signals
+from mini_kafka_shared.settings import load
+
+PROG = "mini-kafka-producer"
+
+
+def produce(settings: ProducerSettings) -> int:
+    """Publish what the settings name, and return the exit code."""
+    stop = threading.Event()
+    with end_on_signals(stop):
+        try:
+            source = open_source(settings.input, follow=settings.follow, stop=stop)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            problem = f"--input (PRODUCER_INPUT): {settings.input!r} cannot be read: {reason}"
+            print(f"{PROG}: {problem}", file=sys.stderr)  # noqa: T201
+            return 2
+        return Runner(BrokerClient(settings.broker), settings, source, stop).run()
+    return 0  # a signal cut the last words short
+
+
+def main() -> int:
+    """Read the settings, publish until the end or a signal, and return the exit code."""
+    settings = load(
+        ProducerSettings,
+        sys.argv[1:],
+        prog=PROG,
+        description="Publish lines to a Mini Kafka topic: of a file, of standard input, or made up.",
+    ).settings
+    set_up_logging(settings.log_level)
+    return quiet_exit(lambda: produce(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""The broker's HTTP API as Python calls: one method per endpoint of the guide.
+
+Translates and nothing else: it never retries (that is `retry`), never registers by itself, and keeps no state
+but the open connection. Whatever goes wrong is one of these:
+
+    BrokerClientError
+    ├── BrokerUnavailable    no connection, no answer in time, 5xx, or an answer that is not the broker's
+    ├── Overloaded           429 or 503: the broker asks to come back after `retry_after_s`
+    └── Refused              another 4xx: the same request would be refused again
+        └── NotRegistered    404: a topic or a consumer that the broker does not know, for instance after a restart
+"""
+
+from typing import TypeVar
+
+import requests
+import urllib3
+from pydantic import BaseModel, ValidationError
+
+from mini_kafka_shared import __version__
+from mini_kafka_shared.schemas import (
+    ConsumeRequest,
+    ConsumerRegistered,
+    ConsumerRegistration,
+    Message,
+    ProducerRegistered,
+    ProducerRegistration,
+    Published,
+    PublishRequest,
+    Stats,
+    TopicRegistered,
+    TopicRegistration,
+)
+
+DEFAULT_RETRY_AFTER_S = 1.0
+"""The wait after an overload whose `Retry-After` is missing, or is a date, which the broker never sends."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class BrokerClientError(Exception):
+    """A call that did not end as asked; its text is a sentence for a log line."""
+
+
+class BrokerUnavailable(BrokerClientError):
+    """The broker is not there, or what is there is not the broker."""
+
+
+class Overloaded(BrokerClientError):
+    """The broker cannot take the request now, and may be asked again after `retry_after_s` seconds."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(BrokerClientError):
+    """The broker refuses this request: HTTP `status`, Kafka's `code` (empty if none came), and `detail`."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(f"{detail} ({' '.join(filter(None, (str(status), code)))})")
+        self.status, self.code, self.detail = status, code, detail
+
+
+class NotRegistered(Refused):
+    """The broker does not know this topic or consumer."""
+
+
+class BrokerClient:
+    """Calls one broker over one kept-open connection. Not for several threads at once."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        connect_timeout_s: float = 2.0,
+        read_timeout_s: float = 10.0,
+        session: requests.Session | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._timeouts_s = connect_timeout_s, read_timeout_s
+        self._session = requests.Session() if session is None else session
+        self._session.trust_env = False  # the broker is near: no proxy of the environment, no .netrc
+        self._session.headers["User-Agent"] = f"mini-kafka-client/{__version__}"
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def register_topic(self, topic: str) -> TopicRegistered:
+        """Create a topic, or find it."""
+        return self._post("/topics/register", TopicRegistration(topic=topic), TopicRegistered)
+
+    def register_producer(self, topic: str, producer_id: str | None = None) -> ProducerRegistered:
+        """Announce a producer; the answer holds the id that the broker made up if none is given."""
+        body = ProducerRegistration(topic=topic, producer_id=producer_id)
+        return self._post("/producers/register", body, ProducerRegistered)
+
+    def register_consumer(self, topic: str, consumer_id: str | None = None) -> ConsumerRegistered:
+        """Announce a consumer; one that the broker knows goes on where it was."""
+        body = ConsumerRegistration(topic=topic, consumer_id=consumer_id)
+        return self._post("/consumers/register", body, ConsumerRegistered)
+
+    def publish(self, topic: str, value: str, key: str | None = None) -> Published:
+        """Append one message; the answer holds its offset.
+
+        Raises:
+            NotRegistered: the broker does not know the topic.
+        """
+        return self._post("/produce", PublishRequest(topic=topic, value=value, key=key), Published)
+
+    def consume(self, consumer_id: str, wait_ms: int = 0) -> Message | None:
+        """Fetch a consumer's next message, waiting up to `wait_ms` milliseconds for one; None if none came.
+
+        Raises:
+            NotRegistered: the broker does not know the consumer.
+        """
+        body = ConsumeRequest(consumer_id=consumer_id, wait_ms=wait_ms)
+        response = self._request("POST", "/consume", body, wait_s=wait_ms / 1000)
+        return None if response.status_code == requests.codes.no_content else self._read(response, Message)
+
+    def stats(self) -> Stats:
+        """Read what the broker holds, and where every consumer stands."""
+        return self._read(self._request("GET", "/stats"), Stats)
+
+    def health(self) -> None:
+        """Return if the broker is well, and raise if it is not."""
+        self._request("GET", "/health")
+
+    def _post(self, path: str, body: BaseModel, answer: type[M]) -> M:
+        return self._read(self._request("POST", path, body), answer)
+
+    def _request(
+        self, method: str, path: str, body: BaseModel | None = None, *, wait_s: float = 0.0
+    ) -> requests.Response:
+        connect_s, read_s = self._timeouts_s
+        try:
+            response = self._session.request(
+                method,
+                self.url + path,
+                data=body.model_dump_json(exclude_none=True).encode() if body else None,
+                headers={"Content-Type": "application/json"} if body else None,
+                timeout=(connect_s, wait_s + read_s),
+                allow_redirects=False,
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:  # requests lets some of these out
+            raise BrokerUnavailable(f"the broker at {self.url} does not answer: {_reason(error)}") from error
+        if response.status_code in (requests.codes.ok, requests.codes.no_content):
+            return response
+        raise self._error(response)
+
+    def _read(self, response: requests.Response, model: type[M]) -> M:
+        try:
+            return model.model_validate_json(response.content)
+        except ValidationError as error:
+            asked = f"{response.request.method} {response.request.path_url}"
+            raise BrokerUnavailable(
+                f"{self.url} gave an answer to {asked} that is not the broker's: is this its address?"
+            ) from error
+
+    def _error(self, response: requests.Response) -> BrokerClientError:
+        status = response.status_code
+        code, detail = _problem(response)
+        if status in (requests.codes.too_many_requests, requests.codes.service_unavailable):
+            return Overloaded(
+                f"the broker at {self.url} cannot take more now: {detail} ({status})", _retry_after_s(response)
+            )
+        if status == requests.codes.not_found:
+            return NotRegistered(status, code, detail)
+        if 400 <= status < 500:
+            return Refused(status, code, detail)
+        return BrokerUnavailable(f"the broker at {self.url} answered {status}: {detail}")
+
+
+def _problem(response: requests.Response) -> tuple[str, str]:
+    """Read the code and the detail of an error body, whoever wrote it."""
+    try:
+        body = response.json()
+    except requests.JSONDecodeError:
+        body = None
+    if isinstance(body, dict):
+        return str(body.get("code") or ""), str(body.get("detail") or response.reason)
+    return "", response.text.strip()[:200] or str(response.reason)
+
+
+def _retry_after_s(response: requests.Response) -> float:
+    text = response.headers.get("Retry-After", "").strip()
+    return float(text) if text.isascii() and text.isdigit() else DEFAULT_RETRY_AFTER_S
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why there was no answer: the operating system's words, if it had any."""
+    if isinstance(error, requests.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+        return "the connection was closed before the answer came"
+    return str(error)

@@ -1,0 +1,48 @@
+"""`.env.example` is what the settings classes say.
+
+`python tests/unit/mini_kafka_shared/test_env_example.py` writes it anew.
+"""
+
+from pathlib import Path
+
+from mini_kafka.settings import BrokerSettings
+from mini_kafka_consumer.settings import ConsumerSettings
+from mini_kafka_producer.settings import ProducerSettings
+from mini_kafka_shared.settings import env_example
+
+FILE = Path(__file__).parents[3] / ".env.example"
+
+HEADER = """\
+# Every setting of Mini Kafka, with its default. Copy this file to .env and take the # away in front of what you
+# want to change: docker compose reads it. Outside containers, set the variables, or give the flags of the same
+# name (MINI_KAFKA_HTTP_PORT is mini-kafka --http-port).
+# Written by python tests/unit/mini_kafka_shared/test_env_example.py: change the settings classes instead.
+
+## docker compose
+
+# Where compose publishes the broker's HTTP API: address and port.
+# PUBLISHED_HTTP=127.0.0.1:8000
+
+# The tag of the three images.
+# IMAGE_TAG=latest
+
+# Compose has a default of its own for one setting below: CONSUMER_GROUP=workers, so that the copies of
+# --scale consumer=3 share the records. CONSUMER_GROUP= (empty) gives each copy every record.
+
+"""
+
+
+def expected() -> str:
+    return HEADER + env_example([BrokerSettings, ProducerSettings, ConsumerSettings])
+
+
+def test_env_example_lists_every_setting_with_its_default() -> None:
+    assert FILE.read_text(encoding="utf-8") == expected()
+
+
+def test_copying_env_example_changes_nothing() -> None:
+    assert [line for line in expected().splitlines() if line and not line.startswith("#")] == []
+
+
+if __name__ == "__main__":
+    FILE.write_text(expected(), encoding="utf-8")
