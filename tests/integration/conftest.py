@@ -1,0 +1,130 @@
+"""The images, containers, stacks and brokers of the integration tests; what makes one takes it down."""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.image import DockerImage
+
+from tests.integration.engine import docker
+from tests.integration.programs import BIN, Program
+from tests.integration.stack import IMAGE_TAG, ROOT, Stack
+
+SERVICES = ("broker", "producer", "consumer")
+_IMAGES = {"broker": "mini-kafka", "producer": "mini-kafka-producer", "consumer": "mini-kafka-consumer"}
+_OURS = ("MINI_KAFKA_", "PRODUCER_", "CONSUMER_", "BROKER_URL", "COMPOSE_", "PUBLISHED_HTTP", "IMAGE_TAG")
+
+MakeStack = Callable[..., Stack]
+
+# What a test that fails shows of the containers that run just then.
+_reports: list[Callable[[], str]] = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_the_machine() -> Iterator[None]:
+    """Hide the settings of whoever runs the tests: they would reach processes and containers."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(_OURS)]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add what the containers say to the report of a test that failed."""
+    report = yield
+    if report.failed:
+        report.sections += [("containers", describe()) for describe in _reports]
+    return report
+
+
+@pytest.fixture(scope="session")
+def images() -> dict[str, str]:
+    """Build the three images with the engine's classic builder; a later run finds its layers again."""
+    tags = {service: f"{name}:{IMAGE_TAG}" for service, name in _IMAGES.items()}
+    for service, tag in tags.items():
+        dockerfile = f"services/{service}/Dockerfile"
+        image = DockerImage(ROOT, tag=tag, dockerfile_path=dockerfile, clean_up=False, rm=True, forcerm=True)
+        try:
+            image.build()
+        except Exception as error:
+            error.add_note("".join(event.get("stream", "") for event in getattr(error, "build_log", ())))
+            raise
+    return tags
+
+
+class RunImage:
+    """Starts single containers for one test, as locked up as compose starts them."""
+
+    def __init__(self, images: dict[str, str], cleanup: ExitStack) -> None:
+        self._images = images
+        self._cleanup = cleanup
+
+    def __call__(self, service: str, *command: str, entrypoint: str | None = None, **settings: str) -> str:
+        """Start a service's image and return the container's id; `settings` are environment variables."""
+        container = DockerContainer(self._images[service]).with_envs(**settings)
+        container.with_command(list(command))
+        container.with_kwargs(
+            entrypoint=entrypoint,
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges:true"],
+        )
+        if service == "broker":
+            ports: dict[str, Any] = container.ports  # whose type has no place for an address
+            ports["8000/tcp"] = ("127.0.0.1", None)
+        self._cleanup.enter_context(container)
+        identity = container.get_container_id()
+        _watch(self._cleanup, lambda: docker("logs", "--tail", "200", identity))
+        return identity
+
+    @staticmethod
+    def url(broker: str) -> str:
+        """Where a broker's container is published."""
+        return f"http://{docker('port', broker, '8000').strip()}"
+
+
+@pytest.fixture
+def run_image(images: dict[str, str]) -> Iterator[RunImage]:
+    """Give a function that starts single containers."""
+    with ExitStack() as cleanup:
+        yield RunImage(images, cleanup)
+
+
+@pytest.fixture
+def make_stack(tmp_path_factory: pytest.TempPathFactory, images: dict[str, str]) -> Iterator[MakeStack]:
+    """Give a function that prepares compose stacks, which are not started yet."""
+    with ExitStack() as cleanup:
+        yield lambda **settings: _stack(tmp_path_factory.mktemp("stack"), cleanup, settings)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, images: dict[str, str]) -> Iterator[Stack]:
+    """Start one stack with the settings that a person gets, for the tests of a file that only look at it."""
+    with ExitStack() as cleanup:
+        stack = _stack(tmp_path_factory.mktemp("stack"), cleanup, {})
+        stack.up()
+        yield stack
+
+
+@pytest.fixture
+def broker() -> Iterator[str]:
+    """Run a broker as a process on a free port, and give its URL."""
+    with Program(BIN / "mini-kafka", "--http-port", "0") as program:
+        yield f"http://{program.line(r'^listening http=(.+)$')[1]}"
+
+
+def _stack(folder: Path, cleanup: ExitStack, settings: dict[str, str]) -> Stack:
+    stack = Stack(folder, **settings)
+    cleanup.callback(stack.down)
+    _watch(cleanup, stack.report)
+    return stack
+
+
+def _watch(cleanup: ExitStack, describe: Callable[[], str]) -> None:
+    _reports.append(describe)
+    cleanup.callback(_reports.remove, describe)

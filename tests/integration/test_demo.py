@@ -1,0 +1,67 @@
+"""`python -m demo`, which is what `make demo` runs: its verdict, and how Ctrl-C ends it."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.deadlines import wait_until
+from tests.integration.programs import ROOT, Program
+
+STORY = ROOT / "demo" / "a-record-travels.txt"
+
+
+def children_of(process: int) -> list[int]:
+    """Find the processes that a process has started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:  # it has just ended
+            continue
+        if int(text.rpartition(")")[2].split()[1]) == process:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_the_demo_shows_each_line_leave_and_arrive_at_both_consumers_and_ends_with_0() -> None:
+    with Program(sys.executable, "-m", "demo") as demo:
+        assert demo.end() == 0
+
+    said = [" ".join(line.split()) for line in demo.out]
+    for offset, line in enumerate(STORY.read_text().splitlines()):
+        shown = " ".join([f"lines@{offset}", f"key=line-{offset + 1}", *line.split()])
+        assert said.count(f"producer sent {shown}") == 1
+        assert said.count(f"consumer-1 got {shown}") == 1
+        assert said.count(f"consumer-2 got {shown}") == 1
+    assert "every line arrived, in order, once" in demo.out
+    assert demo.err == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the demo's processes in /proc, as on Linux")
+def test_ctrl_c_ends_the_demo_and_all_that_it_started_within_2_s(tmp_path: Path) -> None:
+    text = tmp_path / "long.txt"
+    text.write_text("".join(f"line {number}\n" for number in range(100)))
+    with Program(sys.executable, "-m", "demo", "--input", text) as demo:
+        demo.line("consumer-2 +got")
+        started = children_of(demo.process.pid)
+        assert len(started) == 4
+        pressed = time.monotonic()
+
+        demo.signal_group(signal.SIGINT)
+
+        assert demo.end() == 130
+        assert time.monotonic() - pressed < 2
+        wait_until(lambda: not any(is_alive(process) for process in started), "all processes are gone")
+        assert not [line for line in [*demo.out, *demo.err] if "Traceback" in line]

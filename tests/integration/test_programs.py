@@ -1,0 +1,75 @@
+"""The three commands as processes, without Docker: how they start, work together and end."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.programs import BIN, Program
+
+IMPATIENCE = {"PRODUCER_BROKER_WAIT": "0.5", "CONSUMER_BROKER_WAIT": "0.5"}
+
+
+def test_the_broker_s_first_line_says_where_it_listens() -> None:
+    with Program(BIN / "mini-kafka", "--http-port", "0") as broker:
+        broker.line("^listening")
+
+        assert broker.out[0].startswith("listening http=127.0.0.1:")
+        assert int(broker.out[0].rpartition(":")[2]) > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_broker_ends_with_0_on_a_signal(number: signal.Signals) -> None:
+    with Program(BIN / "mini-kafka", "--http-port", "0") as broker:
+        broker.line("^listening")
+
+        broker.signal_group(number)
+
+        assert broker.end(seconds=2) == 0
+        assert not [line for line in broker.err if "Traceback" in line]
+
+
+def test_lines_of_standard_input_reach_the_consumer_s_output_in_order(broker: str, tmp_path: Path) -> None:
+    output = tmp_path / "messages.ndjson"
+    numbers = subprocess.Popen(["seq", "1", "1000"], stdout=subprocess.PIPE)
+    with (
+        numbers,
+        Program(
+            BIN / "mini-kafka-producer", "--broker", broker, "--topic", "t", "--input", "-", stdin=numbers.stdout
+        ) as producer,
+    ):
+        assert producer.end() == 0
+    assert producer.out[-1].startswith("sent 1000 messages to t in ")
+
+    limits = ("--max-messages", "1000", "--exit-on-idle", "10")
+    with Program(
+        BIN / "mini-kafka-consumer", "--broker", broker, "--topic", "t", "--output", output, *limits
+    ) as consumer:
+        assert consumer.end() == 0
+    messages = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [message["value"] for message in messages] == [str(number) for number in range(1, 1001)]
+    assert [message["offset"] for message in messages] == list(range(1000))
+
+
+@pytest.mark.parametrize("name", ["mini-kafka-producer", "mini-kafka-consumer"])
+def test_a_service_whose_broker_stays_away_ends_with_1_and_a_sentence(name: str) -> None:
+    with Program(BIN / name, "--broker", "http://127.0.0.1:9", env={**os.environ, **IMPATIENCE}) as service:
+        assert service.end() == 1
+        assert any("gave up after 0.5 s" in line for line in service.err)
+        assert not [line for line in service.err if "Traceback" in line]
+
+
+@pytest.mark.parametrize("name", ["mini-kafka-producer", "mini-kafka-consumer"])
+def test_a_service_that_waits_for_its_broker_ends_with_0_on_sigterm(name: str) -> None:
+    with Program(BIN / name, "--broker", "http://127.0.0.1:9") as service:
+        service.line("; try 3,")
+        started = time.monotonic()
+
+        service.signal_group(signal.SIGTERM)
+
+        assert service.end() == 0
+        assert time.monotonic() - started < 2

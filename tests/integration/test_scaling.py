@@ -1,0 +1,48 @@
+"""`docker compose up --scale consumer=3`: copies that share the records, or that each get all of them."""
+
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from tests.integration.conftest import MakeStack
+from tests.integration.deadlines import wait_until
+from tests.integration.engine import stop
+from tests.integration.stack import Stack, got, has_got, sent
+
+pytestmark = pytest.mark.docker
+
+
+def publish(stack: Stack, *, at_least: int) -> list[tuple[int, str]]:
+    """Let a stack's producer send so many records, stop it, and return what it sent."""
+    producer = stack.container("producer")
+    wait_until(lambda: len(sent(producer)) >= at_least, f"the producer sends {at_least} records")
+    stop(producer)
+    return sent(producer)
+
+
+def test_copies_of_a_group_share_the_records_without_gaps_and_duplicates(make_stack: MakeStack) -> None:
+    stack = make_stack(PRODUCER_RATE="100")
+    stack.up("--scale", "consumer=3")
+    copies = stack.containers("consumer")
+    wait_until(lambda: all(has_got(copy, 10) for copy in copies), "each copy has its share")
+    stop(copies[0])  # a copy that goes takes nothing with it
+
+    published = publish(stack, at_least=300)
+
+    wait_until(lambda: sum(len(got(copy)) for copy in copies) >= len(published), "all records arrive")
+    for copy in copies:
+        stop(copy)
+    assert Counter(record for copy in copies for record in got(copy)) == Counter(published)
+
+
+def test_copies_without_a_group_get_every_record_each_in_order(make_stack: MakeStack) -> None:
+    stack = make_stack(PRODUCER_RATE="100", CONSUMER_GROUP="")
+    stack.up("--scale", "consumer=3")
+
+    published = publish(stack, at_least=200)
+
+    for copy in stack.containers("consumer"):
+        wait_until(partial(has_got, copy, len(published)), f"all records arrive at {copy}")
+        stop(copy)
+        assert got(copy) == published
