@@ -1,0 +1,7 @@
+"""Run every benchmark, one after the other."""
+
+from bench import http_publish, memory, startup
+
+for benchmark in (startup, memory, http_publish):
+    print(f"\n## {benchmark.__name__}\n")
+    benchmark.main()

@@ -1,0 +1,78 @@
+"""The servers to measure, each a process of its own on a free port."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+POLL_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server."""
+
+    url: str
+    pid: int
+
+    def post(self, path: str, body: dict[str, object]) -> None:
+        """Ask it for something before the measurement."""
+        requests.post(self.url + path, json=body, timeout=10).raise_for_status()
+
+    def resident_mib(self) -> float:
+        """Give its resident memory, in MiB."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+@contextmanager
+def mini_kafka(*flags: str) -> Iterator[Server]:
+    """Run the broker."""
+    with _running([sys.executable, "-m", "mini_kafka", "--http-port", "0", "--log-level", "warning", *flags]) as it:
+        yield it
+
+
+@contextmanager
+def plain_app() -> Iterator[Server]:
+    """Run the peer, on the same server, loop and parser."""
+    code = (
+        "import socket, uvicorn; from bench.plain_app import app;"
+        "s = socket.create_server(('127.0.0.1', 0));"
+        "print('listening http=127.0.0.1:%d' % s.getsockname()[1], flush=True);"
+        "uvicorn.Server(uvicorn.Config(app, loop='uvloop', http='httptools', access_log=False,"
+        " log_level='warning')).run([s])"
+    )
+    with _running([sys.executable, "-c", code]) as it:
+        yield it
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[Server]:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url = "http://" + process.stdout.readline().strip().partition("http=")[2]
+        wait_until_ok(url + "/readyz")
+        yield Server(url, process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_until_ok(url: str, seconds: float = 30) -> None:
+    """Poll until the URL answers 200."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if requests.get(url, timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            pass
+        if time.monotonic() > deadline:
+            raise TimeoutError(url)
+        time.sleep(POLL_S)
