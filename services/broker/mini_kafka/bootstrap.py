@@ -5,6 +5,7 @@ way down the engine ends all waiting before the listener stops, so that every lo
 """
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -66,6 +67,7 @@ async def load_app(gate: Gate, engine: Engine, settings: BrokerSettings) -> None
         return build_app(engine, int(settings.max_body_bytes))
 
     await gate.load(load)
+    gc.freeze()  # what was imported stays: a collection that looks through it again only holds up requests
 
 
 async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
