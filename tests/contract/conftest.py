@@ -1,0 +1,57 @@
+"""Every engine, one after the other, for one suite; a new engine is one more entry of ENGINES."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from uuid import uuid4
+
+import pytest
+
+from mini_kafka.engine.memory import EngineConfig, MemoryEngine
+from mini_kafka.engine.port import Caller, Engine
+
+
+@asynccontextmanager
+async def memory_engine() -> AsyncIterator[Engine]:
+    engine = MemoryEngine(EngineConfig(memory_limit=64 * 1024**2))
+    yield engine
+    await engine.close()
+
+
+ENGINES: dict[str, Callable[[], AbstractAsyncContextManager[Engine]]] = {"memory": memory_engine}
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run tests that are coroutines on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture
+def caller() -> Caller:
+    """Give somebody who asks."""
+    return Caller("contract", client_id="contract-suite")
+
+
+@pytest.fixture(params=ENGINES.values(), ids=list(ENGINES))
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    """Give an engine of each kind. It may be older than the test, so a test uses names of its own."""
+    async with request.param() as engine:
+        yield engine
+
+
+@pytest.fixture
+def unique() -> Callable[[str], str]:
+    """Give a function that makes a name nobody else has."""
+    return lambda name: f"{name}-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def topic(engine: Engine, caller: Caller, unique: Callable[[str], str]) -> str:
+    """Make a topic with one partition and give its name."""
+    return (await engine.create_topic(caller, unique("topic"), partitions=1)).name
+
+
+@pytest.fixture
+async def wide_topic(engine: Engine, caller: Caller, unique: Callable[[str], str]) -> str:
+    """Make a topic with three partitions and give its name."""
+    return (await engine.create_topic(caller, unique("wide"), partitions=3)).name
