@@ -31,6 +31,7 @@ class Client:
     app: ASGIApp
     address: str = "127.0.0.1"
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    extensions: dict[str, Any] = field(default_factory=dict)
 
     async def get(self, path: str, headers: Sequence[tuple[str, str]] = ()) -> Answer:
         """Send a GET."""
@@ -42,12 +43,18 @@ class Client:
         return await self.ask("POST", path, [content], headers)
 
     async def ask(
-        self, method: str, path: str, chunks: Sequence[bytes] = (b"",), headers: Sequence[tuple[str, str]] = ()
+        self,
+        method: str,
+        path: str,
+        chunks: Sequence[bytes] = (b"",),
+        headers: Sequence[tuple[str, str]] = (),
+        *,
+        more_to_come: bool = False,
     ) -> Answer:
-        """Send a request, its body in chunks, and take the whole answer."""
+        """Send a request, its body in chunks, and take the whole answer; status 0 when there is none."""
         answer = Answer()
         waiting = [
-            {"type": "http.request", "body": chunk, "more_body": number < len(chunks)}
+            {"type": "http.request", "body": chunk, "more_body": more_to_come or number < len(chunks)}
             for number, chunk in enumerate(chunks, 1)
         ]
 
@@ -64,7 +71,7 @@ class Client:
             else:
                 answer.body += message.get("body", b"")
 
-        fields = [("host", "127.0.0.1:8000"), *headers]
+        fields = [*headers] if any(name == "host" for name, _ in headers) else [("host", "127.0.0.1:8000"), *headers]
         scope = {
             "type": "http",
             "http_version": "1.1",
@@ -77,6 +84,7 @@ class Client:
             "headers": [(name.encode(), value.encode()) for name, value in fields],
             "client": (self.address, 50000),
             "server": ("127.0.0.1", 8000),
+            "extensions": self.extensions,
         }
         await self.app(scope, receive, send)
         return answer

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api import body as request_body
-from mini_kafka.http_api.access import SAFE_METHODS, AccessPolicy, Head, read_head
+from mini_kafka.http_api.access import AccessPolicy, Head, read_head
 from mini_kafka.http_api.call import ClientGone, call_of
 from mini_kafka.http_api.connection import ANSWER
 from mini_kafka.http_api.errors import ProblemAnswer, internal_error, problem_of
@@ -63,7 +63,7 @@ class Gate:
             if hot is not None:
                 await self._serve_hot(hot, head, scope, receive, send)
             else:
-                await self._serve_app(head, scope, receive, send)
+                await self._serve_app(scope, receive, send)
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001 - the last place where a refusal or a bug can be answered
@@ -79,10 +79,7 @@ class Gate:
         answer = await hot.function(*arguments, call_of(self._engine, scope, receive))
         await _answer(None if answer is None else answer.__pydantic_serializer__.to_json(answer), scope, send)
 
-    async def _serve_app(self, head: Head, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in SAFE_METHODS:
-            request_body.check_length(head, self._max_body_bytes)
-
+    async def _serve_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", ()), NOSNIFF]}

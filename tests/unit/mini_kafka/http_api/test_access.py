@@ -49,13 +49,14 @@ def test_names_that_a_page_could_have_are_421(host: str) -> None:
     assert caught.value.status is HTTPStatus.MISDIRECTED_REQUEST
 
 
-def test_a_verdict_holds_however_often_and_after_however_many_other_hosts() -> None:
+def test_verdicts_are_remembered_up_to_a_number_and_right_beyond_it() -> None:
     policy = AccessPolicy([])
     for number in range(REMEMBERED_HOSTS + 10):
         policy.check("GET", Head(host=b"host%d" % number))
     for _ in range(2):
         with pytest.raises(RequestRefused):
             policy.check("GET", Head(host=b"evil.com"))
+    assert len(policy._verdicts) == REMEMBERED_HOSTS
 
 
 def test_two_host_fields_are_400() -> None:
@@ -77,7 +78,7 @@ OTHER_PAGES = [
 ]
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "WHATEVER"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "WHATEVER"])
 @pytest.mark.parametrize("head", OTHER_PAGES)
 def test_another_sites_page_may_not_change_anything(method: str, head: Head) -> None:
     with pytest.raises(RequestRefused) as caught:
@@ -90,6 +91,7 @@ def test_the_brokers_own_page_and_programs_may(head: Head) -> None:
     POLICY.check("POST", head)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 @pytest.mark.parametrize("head", OTHER_PAGES)
-def test_reading_needs_no_origin(head: Head) -> None:
-    POLICY.check("GET", head)
+def test_reading_needs_no_origin(method: str, head: Head) -> None:
+    POLICY.check(method, head)

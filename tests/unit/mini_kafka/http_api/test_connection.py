@@ -193,3 +193,83 @@ def test_pipelined_requests_are_answered_in_order() -> None:
         assert not it.wait(1)
 
     run(story)
+
+
+def test_an_answer_waits_for_a_client_that_reads_slowly() -> None:
+    async def story(it: Connection) -> None:
+        taken: list[bool] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            taken.append(scope["extensions"][ANSWER](200, b"content-length: 2\r\n", b"ok"))
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+            await send({"type": "http.response.body", "body": b"ok"})
+
+        it.protocol.app = app
+        it.protocol.pause_writing()
+        await it.send(GET)
+        assert taken == [False]
+        assert it.wire.written == b""
+        it.protocol.resume_writing()
+        await settle()
+        assert it.wire.written.startswith(b"HTTP/1.1 200 ")
+
+    run(story)
+
+
+def test_a_request_is_answered_once() -> None:
+    async def story(it: Connection) -> None:
+        taken: list[bool] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            taken.extend(scope["extensions"][ANSWER](200, b"content-length: 2\r\n", b"ok") for _ in range(2))
+
+        it.protocol.app = app
+        await it.send(GET)
+        assert taken == [True, False]
+        assert it.wire.written.count(b"HTTP/1.1") == 1
+
+    run(story)
+
+
+def test_a_client_that_is_gone_is_not_answered() -> None:
+    async def story(it: Connection) -> None:
+        taken: list[bool] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            taken.append(scope["extensions"][ANSWER](200, b"content-length: 2\r\n", b"ok"))
+
+        it.protocol.app = app
+        await it.send(GET)
+        it.protocol.connection_lost(None)
+        await settle()
+        assert taken == [False]
+        assert it.wire.written == b""
+
+    run(story)
+
+
+def test_a_client_that_asks_before_it_sends_its_body_is_told_to_go_on_only_if_its_body_is_wanted() -> None:
+    expecting = HEAD.replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n")
+
+    async def story(it: Connection) -> None:
+        it.answer_now.set()
+        await it.send(expecting)
+        assert it.wire.written == b"HTTP/1.1 100 Continue\r\n\r\n"
+        await it.send(b"1234")
+        assert it.wire.written.count(b"HTTP/1.1 200 OK") == 1
+
+    run(story)
+
+    async def refused(it: Connection) -> None:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"][ANSWER](413, b"content-length: 0\r\n", b"")
+            await receive()
+
+        it.protocol.app = app
+        await it.send(expecting)
+        assert it.wire.written.startswith(b"HTTP/1.1 413")
+        assert b"100 Continue" not in it.wire.written
+
+    run(refused)

@@ -10,6 +10,7 @@ import pytest
 
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.http_api.access import AccessPolicy
+from mini_kafka.http_api.connection import ANSWER
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoute
 from tests.support.asgi import JSON, Answer, Client
@@ -33,7 +34,11 @@ def get(path: str, *headers: tuple[str, str], **settings: Any) -> Answer:
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("media_type", ["application/json", "application/json; charset=utf-8", "application/x+json"])
+JSON_TYPES = ["application/json", "application/json; charset=utf-8", "application/json ;v=1"]
+JSON_TYPES += ["Application/JSON", "application/x+json"]
+
+
+@pytest.mark.parametrize("media_type", JSON_TYPES)
 def test_json_media_types_are_taken(media_type: str) -> None:
     assert post(("content-type", media_type)).status == 200
 
@@ -59,15 +64,110 @@ def test_a_body_that_says_it_is_too_large_is_413_before_it_is_read() -> None:
     asyncio.run(run())
 
 
-def test_a_body_in_chunks_is_413_as_soon_as_it_is_too_large() -> None:
+EXACTLY_2000 = json.dumps({"topic": "t", "value": "x"}).encode().ljust(2000)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "status"),
+    [
+        ([EXACTLY_2000], 200),
+        ([EXACTLY_2000[:1000], EXACTLY_2000[1000:]], 200),
+        ([EXACTLY_2000 + b" "], 413),
+        ([EXACTLY_2000[:1000], EXACTLY_2000[1000:], b" "], 413),
+    ],
+    ids=["one chunk", "two chunks", "one chunk too large", "chunks too large"],
+)
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_may_be_as_large_as_the_limit_and_no_larger(chunks: list[bytes], status: int, announced: bool) -> None:
     async def run() -> None:
         async with broker(max_body_bytes=2000) as it:
             await it.post("/topics/register", {"topic": "t"})
-            body = json.dumps({"topic": "t", "value": "x" * 1900}).encode()
-            fits = await it.ask("POST", "/produce", [body[:1000], body[1000:]], JSON)
-            too_large = await it.ask("POST", "/produce", [body[:1000], body[1000:], b" " * 1000], JSON)
-            assert (fits.status, too_large.status) == (200, 413)
-            assert (await it.get("/stats")).json()["topics"] == {"t": 1}
+            length = ("content-length", str(sum(map(len, chunks))))
+            answer = await it.ask("POST", "/produce", chunks, (*JSON, length) if announced else JSON)
+            assert answer.status == status
+            assert (await it.get("/stats")).json()["topics"] == {"t": 1 if status == 200 else 0}
+
+    asyncio.run(run())
+
+
+def test_a_client_that_hangs_up_within_its_body_stores_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        async with broker() as it:
+            await it.post("/topics/register", {"topic": "t"})
+            it.gone.set()
+            body = json.dumps({"topic": "t", "value": "x"}).encode()
+            assert (await it.ask("POST", "/produce", [body], JSON, more_to_come=True)).status == 0
+            assert (await it.get("/stats")).json()["topics"] == {"t": 0}
+
+    asyncio.run(run())
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_foreign_host_gets_421_on_every_path() -> None:
+    for path in ("/stats", "/health", "/docs", "/openapi.json", "/nothing"):
+        assert get(path, ("host", "evil.com")).status == 421
+    assert post(*JSON, ("host", "evil.com")).status == 421
+    assert get("/stats", ("host", "kafka.example.org"), allowed_hosts=("kafka.example.org",)).status == 200
+
+
+@pytest.mark.parametrize("header", [("origin", "https://evil.com"), ("sec-fetch-site", "cross-site")])
+def test_another_sites_page_changes_nothing(header: tuple[str, str]) -> None:
+    async def run() -> None:
+        async with broker() as it:
+            assert (await it.post("/topics/register", {"topic": "t"}, (*JSON, header))).status == 403
+            assert (await it.get("/stats", [header])).json()["topics"] == {}
+
+    asyncio.run(run())
+
+
+def test_the_brokers_own_page_may_change_things() -> None:
+    own_page = (("origin", "http://127.0.0.1:8000"), ("sec-fetch-site", "same-origin"))
+    assert post(*JSON, *own_page).status == 200
+
+
+def test_a_server_that_can_answer_at_once_is_asked_to() -> None:
+    async def run() -> None:
+        answers: list[tuple[int, bytes, bytes]] = []
+
+        def at_once(status: int, header_lines: bytes, body: bytes) -> bool:
+            answers.append((status, header_lines, body))
+            return True
+
+        async with broker() as it:
+            it.extensions = {ANSWER: at_once}
+            assert (await it.post("/consumers/register", {"topic": "t", "consumer_id": "c"})).status == 0
+            assert (await it.post("/consume", {"consumer_id": "c"})).status == 0
+        [(status, lines, body), (nothing_status, nothing_lines, nothing)] = answers
+        assert (status, json.loads(body)["consumer_id"]) == (200, "c")
+        assert lines.endswith(b"content-length: %d\r\n" % len(body))
+        assert (nothing_status, nothing) == (204, b"")
+        assert b"content-length" not in nothing_lines
+        for header_lines in (lines, nothing_lines):
+            assert b"x-content-type-options: nosniff\r\n" in header_lines
+
+    asyncio.run(run())
+
+
+def test_a_server_that_cannot_answer_at_once_is_answered_the_usual_way() -> None:
+    async def run() -> None:
+        async with broker() as it:
+            it.extensions = {ANSWER: lambda *_: False}
+            registered = await it.post("/consumers/register", {"topic": "t", "consumer_id": "c"})
+            nothing = await it.post("/consume", {"consumer_id": "c"})
+            assert (registered.status, nothing.status) == (200, 204)
+            assert "content-length" not in nothing.headers  # RFC 9110 section 8.6: none in a 204
+
+    asyncio.run(run())
+
+
+def test_what_is_not_http_is_left_alone() -> None:
+    async def run() -> None:
+        async with broker() as it:
+
+            async def unexpected(*_: object) -> Any:
+                pytest.fail("it was served")
+
+            await it.app({"type": "lifespan"}, unexpected, unexpected)
 
     asyncio.run(run())
 
@@ -125,8 +225,11 @@ def test_until_the_application_is_loaded_health_is_answered_and_the_rest_waits()
             answer = await client.get(path)
             assert (answer.status, answer.json()) == (HTTPStatus.OK, {"status": "ok"})
         early = asyncio.create_task(client.get("/early"))
+        refused = asyncio.create_task(client.post("/readyz", {}))  # only a GET is a health check
         await settle()
         assert not early.done()
+        assert not refused.done()
+        refused.cancel()
         await gate.load(lambda: (gate, {("GET", "/early"): HotRoute(answered)}))
         assert (await early).status == 204
 

@@ -178,14 +178,15 @@ def test_a_long_poll_ends_with_204_when_its_time_or_the_cap_is_over(wait_ms: int
     asyncio.run(run())
 
 
-def test_a_client_that_hangs_up_takes_no_message_with_it() -> None:
+def test_a_client_that_hangs_up_takes_no_message_with_it(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         async with broker(ManualClock()) as it:
             await it.post("/consumers/register", {"topic": "orders", "consumer_id": "c"})
             poll = asyncio.create_task(it.post("/consume", {"consumer_id": "c", "wait_ms": 30_000}))
             await settle()
             it.gone.set()
-            await poll
+            assert (await poll).status == 0
+            assert not caplog.records
             await it.post("/produce", {"topic": "orders", "value": "kept"})
             assert it.engine.waiting == 0
             assert (await it.post("/consume", {"consumer_id": "c"})).json()["value"] == "kept"
