@@ -28,8 +28,8 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def gate() -> Gate:
-    """Serve one broker to all cases, so that later ones meet the state of earlier ones."""
-    app = asyncio.run(new_broker()).app
+    """Serve one broker to all cases, so that later ones meet the state of earlier ones; no long poll is long."""
+    app = asyncio.run(new_broker(max_wait_ms=5)).app
     assert isinstance(app, Gate)
     return app
 

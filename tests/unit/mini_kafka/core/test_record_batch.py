@@ -108,6 +108,19 @@ def test_a_record_without_a_timestamp_gets_the_time_of_its_append() -> None:
     assert record_batch.max_timestamp(batch) == 900
 
 
+def test_the_start_of_1970_is_a_timestamp_like_any_other() -> None:
+    [batch] = build(NewRecord(b"", timestamp_ms=0), now_ms=700)
+    assert [record.timestamp_ms for record in record_batch.read_records(batch)] == [0]
+
+
+def test_stamping_gives_a_finished_batch_another_time() -> None:
+    batch = bytearray(FROM_JAVA)
+    record_batch.stamp_log_append_time(batch, 700)
+    assert DefaultRecordBatch(batch).validate_crc()
+    assert record_batch.max_timestamp(batch) == 700
+    assert [record.timestamp_ms for record in record_batch.read_records(bytes(batch))] == [700] * 3
+
+
 def test_log_append_time_overrides_the_producers_timestamps() -> None:
     [batch] = build(NewRecord(b"a", timestamp_ms=900), NewRecord(b"b"), now_ms=700, log_append_time=True)
     assert [record.timestamp_ms for record in record_batch.read_records(batch)] == [700, 700]

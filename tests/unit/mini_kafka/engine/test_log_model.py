@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mini_kafka.core.errors import MemoryLimitReached, OffsetOutOfRange, UnknownConsumer, UnknownTopic
 from mini_kafka.core.memory_budget import cost_of
@@ -32,8 +32,8 @@ consumer_ids = st.sampled_from(["c", "d"])
 partition_numbers = st.integers(0, 2)
 configs = st.fixed_dictionaries(
     {
-        "retention.ms": st.sampled_from(["-1", "0", "2000", "20000"]),
-        "retention.bytes": st.sampled_from(["-1", "0", "300", "1000"]),
+        "retention.ms": st.sampled_from(["-1", "-1", "0", "2000", "20000"]),
+        "retention.bytes": st.sampled_from(["-1", "-1", "0", "300", "1000"]),
         "max.message.bytes": st.sampled_from(["250", "1048588"]),
         "message.timestamp.type": st.sampled_from(["CreateTime", "CreateTime", "LogAppendTime"]),
     }
@@ -41,6 +41,8 @@ configs = st.fixed_dictionaries(
 new_records = st.tuples(
     st.binary(max_size=60), st.none() | st.binary(max_size=3), st.none() | st.integers(-30_000, 30_000)
 )
+
+Drawn = tuple[bytes, bytes | None, int | None]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class Log:
     @property
     def start(self) -> int:
         return self.records[0].offset if self.batches else self.end
+
+    def some_offset(self, drawn: int) -> int:
+        """Give an offset in the log, or just outside of it."""
+        return self.start - 1 + drawn % (self.end - self.start + 3)
 
 
 @dataclass
@@ -99,6 +105,11 @@ class LogModel(RuleBasedStateMachine):
         self.committed: dict[str, dict[TopicPartition, int]] = {}
         self.readers: dict[str, Reader] = {}
 
+    @initialize(partitions=st.integers(1, 3), changes=configs)
+    def create_one(self, partitions: int, changes: dict[str, str]) -> None:
+        self.create("orders", partitions, changes)
+        self.register("c", "orders")
+
     @rule(name=topic_names, partitions=st.integers(1, 3), changes=configs)
     def create(self, name: str, partitions: int, changes: dict[str, str]) -> None:
         if name not in self.topics:
@@ -106,8 +117,10 @@ class LogModel(RuleBasedStateMachine):
             config = TopicConfig().with_changes(changes)
             self.topics[name] = ModelTopic(config, [Log() for _ in range(partitions)])
 
-    @rule(name=topic_names)
-    def delete(self, name: str) -> None:
+    @rule(name=topic_names, seldom=st.integers(0, 5))
+    def delete(self, name: str, seldom: int) -> None:
+        if seldom:
+            return
         if name not in self.topics:
             with pytest.raises(UnknownTopic):
                 answer(self.engine.delete_topic(ME, name))
@@ -120,12 +133,17 @@ class LogModel(RuleBasedStateMachine):
             for partition in [known for known in offsets if known.topic == name]:
                 del offsets[partition]
 
-    @rule(delay_ms=st.sampled_from([0, 1, 500, 1_000, 3_000, 25_000]))
+    @rule(delay_ms=st.sampled_from([0, 1, 500, 1_000, 3_000, 10_000]))
     def wait(self, delay_ms: int) -> None:
         self.clock.advance(delay_ms)
 
+    @rule(name=topic_names, calls=st.lists(st.lists(new_records, max_size=3), min_size=1, max_size=8))
+    def produce_often(self, name: str, calls: list[list[Drawn]]) -> None:
+        for drawn in calls:
+            self.produce(name, drawn)
+
     @rule(name=topic_names, drawn=st.lists(new_records, max_size=6))
-    def produce(self, name: str, drawn: list[tuple[bytes, bytes | None, int | None]]) -> None:
+    def produce(self, name: str, drawn: list[Drawn]) -> None:
         now_ms = self.clock.now_ms()
         records = [NewRecord(value, key, (), None if ago is None else now_ms + ago) for value, key, ago in drawn]
         if name not in self.topics:
@@ -163,21 +181,23 @@ class LogModel(RuleBasedStateMachine):
             rest = rest[len(stored) :]
             log.batches.append(Batch(len(batch), stored, now_ms))
 
-    @rule(name=topic_names, number=partition_numbers, ago=st.integers(-40_000, 40_000))
+    @rule(name=topic_names, number=partition_numbers, ago=st.integers(-40_000, 30_000))
     def look_up(self, name: str, number: int, ago: int) -> None:
-        if (log := self.log(name, number)) is not None:
+        if name in self.topics:
+            partition, log = self.partition(name, number)
             time_ms = self.clock.now_ms() + ago
-            partition = TopicPartition(name, number)
             expected = next((record.offset for record in log.records if record.timestamp_ms >= time_ms), None)
             assert answer(self.engine.list_offsets(ME, partition, time_ms)) == expected
             assert answer(self.engine.list_offsets(ME, partition, EARLIEST)) == log.start
             assert answer(self.engine.list_offsets(ME, partition, LATEST)) == log.end
 
-    @rule(name=topic_names, number=partition_numbers, offset=st.integers(-1, 40), most=st.integers(1, 9))
-    def fetch(self, name: str, number: int, offset: int, most: int) -> None:
-        if (log := self.log(name, number)) is None:
+    @rule(name=topic_names, number=partition_numbers, drawn=st.integers(0, 200), most=st.integers(1, 9))
+    def fetch(self, name: str, number: int, drawn: int, most: int) -> None:
+        if name not in self.topics:
             return
-        call = self.engine.fetch(ME, TopicPartition(name, number), offset, max_records=most)
+        partition, log = self.partition(name, number)
+        offset = log.some_offset(drawn)
+        call = self.engine.fetch(ME, partition, offset, max_records=most)
         if log.start <= offset <= log.end:
             expected = [record for record in log.records if record.offset >= offset][:most]
             assert list(answer(call).records) == expected
@@ -185,11 +205,12 @@ class LogModel(RuleBasedStateMachine):
             with pytest.raises(OffsetOutOfRange):
                 answer(call)
 
-    @rule(group=consumer_ids, name=topic_names, number=partition_numbers, offset=st.integers(-1, 40))
-    def commit(self, group: str, name: str, number: int, offset: int) -> None:
-        if (log := self.log(name, number)) is None:
+    @rule(group=consumer_ids, name=topic_names, number=partition_numbers, drawn=st.integers(0, 200))
+    def commit(self, group: str, name: str, number: int, drawn: int) -> None:
+        if name not in self.topics:
             return
-        partition = TopicPartition(name, number)
+        partition, log = self.partition(name, number)
+        offset = log.some_offset(drawn)
         call = self.engine.commit_offsets(ME, group, {partition: offset})
         if 0 <= offset <= log.end:
             answer(call)
@@ -230,10 +251,11 @@ class LogModel(RuleBasedStateMachine):
                 return
         assert consumed is None
 
-    def log(self, name: str, number: int) -> Log | None:
-        """Give a partition that there is."""
-        logs = self.topics[name].logs if name in self.topics else []
-        return logs[number] if number < len(logs) else None
+    def partition(self, name: str, number: int) -> tuple[TopicPartition, Log]:
+        """Give one of a topic's partitions."""
+        logs = self.topics[name].logs
+        number %= len(logs)
+        return TopicPartition(name, number), logs[number]
 
     @invariant()
     def the_bounds_are_those_that_retention_allows(self) -> None:

@@ -177,13 +177,12 @@ async def test_one_record_that_is_too_large_refuses_the_whole_call(engine: Memor
 
 async def fill(engine: MemoryEngine, topic: str, size: int = 100) -> int:
     """Produce until the engine refuses; give how many records it took."""
-    taken = 0
-    while True:
+    for taken in range(1_000):
         try:
             await engine.produce(ME, topic, [NewRecord(b"x" * size)])
         except MemoryLimitReached:
             return taken
-        taken += 1
+    raise AssertionError("it refuses nothing")
 
 
 async def test_a_full_engine_refuses_a_record_and_changes_nothing(make_engine: MakeEngine) -> None:
@@ -199,15 +198,19 @@ async def test_a_full_engine_refuses_a_record_and_changes_nothing(make_engine: M
 
 
 async def test_a_call_over_several_partitions_is_stored_whole_or_not_at_all(make_engine: MakeEngine) -> None:
-    engine = make_engine(EngineConfig(memory_limit=5_000))
-    await engine.create_topic(ME, "orders", partitions=4)
     records = [NewRecord(b"x" * 200, str(number).encode()) for number in range(16)]
+    roomy = make_engine(EngineConfig(memory_limit=100_000))
+    await roomy.create_topic(ME, "orders", partitions=4)
+    assert len({place.partition for place in await roomy.produce(ME, "orders", records)}) == 4
+    needed = roomy.memory_used
+    engine = make_engine(EngineConfig(memory_limit=2 * needed - 1))  # each partition's part would still fit
+    await engine.create_topic(ME, "orders", partitions=4)
     await engine.produce(ME, "orders", records)
-    before = (engine.memory_used, await bounds(engine))
+    before = await bounds(engine)
     with pytest.raises(MemoryLimitReached):
         await engine.produce(ME, "orders", records)
-    assert (engine.memory_used, await bounds(engine)) == before
-    await engine.produce(ME, "orders", records[:1])
+    assert (engine.memory_used, await bounds(engine)) == (needed, before)
+    await engine.produce(ME, "orders", records[:-1])
 
 
 async def test_a_full_engine_reads_and_commits_on(make_engine: MakeEngine) -> None:

@@ -10,7 +10,7 @@ from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import EARLIEST, LATEST, Caller, Fetched
 from tests.support.clock import ManualClock
-from tests.support.tasks import settle
+from tests.support.tasks import outcome, settle
 from tests.unit.mini_kafka.engine.conftest import MakeEngine
 
 pytestmark = pytest.mark.anyio
@@ -103,7 +103,7 @@ async def test_a_waiting_fetch_ends_at_the_first_record(engine: MemoryEngine, cl
     task = await start_fetch(engine, 0)
     assert engine.waiting == 1
     await produce(engine, b"a")
-    assert offsets(await task) == [0]
+    assert offsets(await outcome(task)) == [0]
     assert (engine.waiting, clock.now_ms()) == (0, 1_700_000_000_000)
 
 
@@ -113,7 +113,7 @@ async def test_a_waiting_fetch_ends_empty_when_its_time_is_over(engine: MemoryEn
     await settle()
     assert not task.done()
     clock.advance(1)
-    assert offsets(await task) == []
+    assert offsets(await outcome(task)) == []
 
 
 async def test_a_wait_is_cut_to_the_brokers_own_limit(make_engine: MakeEngine, clock: ManualClock) -> None:
@@ -121,7 +121,7 @@ async def test_a_wait_is_cut_to_the_brokers_own_limit(make_engine: MakeEngine, c
     await engine.create_topic(ME, "orders")
     task = await start_fetch(engine, 0, wait_ms=10**9)
     clock.advance(500)
-    assert offsets(await task) == []
+    assert offsets(await outcome(task)) == []
 
 
 async def test_a_record_in_another_partition_or_none_at_all_does_not_end_the_wait(engine: MemoryEngine) -> None:
@@ -132,20 +132,20 @@ async def test_a_record_in_another_partition_or_none_at_all_does_not_end_the_wai
     await settle()
     assert not task.done()
     await produce(engine, b"a")
-    assert offsets(await task) == [0]
+    assert offsets(await outcome(task)) == [0]
 
 
 async def test_a_waiting_fetch_learns_that_its_topic_is_gone(engine: MemoryEngine) -> None:
     task = await start_fetch(engine, 0)
     await engine.delete_topic(ME, "orders")
     with pytest.raises(UnknownTopic):
-        await task
+        await outcome(task)
 
 
 async def test_closing_ends_a_waiting_fetch(engine: MemoryEngine) -> None:
     task = await start_fetch(engine, 0)
     await engine.close()
-    assert offsets(await task) == []
+    assert offsets(await outcome(task)) == []
     assert engine.waiting == 0
 
 

@@ -92,6 +92,7 @@ def test_an_earlier_deadline_moves_the_timer_forward(house: House, clock: Manual
     late, early = house.create("late", BY_AGE), house.create("early", TopicConfig(retention_ms=5_000))
     house.append(late)
     house.append(early)
+    assert clock.timers == 1
     clock.advance(5_000 + MIN_INTERVAL_MS)
     assert (held(late.log(0)), held(early.log(0))) == (1, 0)
     clock.advance(RETENTION_MS)
@@ -114,6 +115,19 @@ def test_when_all_is_gone_the_timer_is_gone_and_comes_back_with_the_next_record(
 def test_passes_keep_their_distance(house: House, clock: ManualClock) -> None:
     topic = house.create("orders", TopicConfig(retention_ms=0))
     house.append(topic)
+    clock.advance(MIN_INTERVAL_MS - 1)
+    assert held(topic.log(0)) == 1
+    clock.advance(1)
+    assert held(topic.log(0)) == 0
+
+
+def test_a_record_that_just_missed_a_pass_waits_for_the_next(house: House, clock: ManualClock) -> None:
+    topic = house.create("orders", BY_AGE)
+    house.append(topic)
+    clock.advance(500)
+    house.append(topic)
+    clock.advance(RETENTION_MS - 500 + 1)  # the first pass
+    assert held(topic.log(0)) == 1
     clock.advance(MIN_INTERVAL_MS - 1)
     assert held(topic.log(0)) == 1
     clock.advance(1)

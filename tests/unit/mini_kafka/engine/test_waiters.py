@@ -6,7 +6,7 @@ import pytest
 
 from mini_kafka.engine.waiters import Waiters
 from tests.support.clock import ManualClock
-from tests.support.tasks import settle
+from tests.support.tasks import outcome, settle
 
 pytestmark = pytest.mark.anyio
 
@@ -26,14 +26,14 @@ async def test_a_notice_ends_the_wait(waiters: Waiters) -> None:
     task = await start(waiters, "a")
     assert not task.done()
     waiters.notify("a")
-    assert await task is True
+    assert await outcome(task) is True
 
 
 async def test_any_of_the_keys_ends_the_wait(waiters: Waiters) -> None:
     for key in ("a", "b"):
         task = await start(waiters, "a", "b")
         waiters.notify(key)
-        assert await task is True
+        assert await outcome(task) is True
         assert len(waiters) == 0
 
 
@@ -44,13 +44,13 @@ async def test_a_notice_for_another_key_does_not(waiters: Waiters) -> None:
     assert not task.done()
     assert len(waiters) == 1
     waiters.notify("a")
-    await task
+    await outcome(task)
 
 
 async def test_a_notice_wakes_everybody_who_waits_for_the_key(waiters: Waiters) -> None:
     tasks = [await start(waiters, "a") for _ in range(3)]
     waiters.notify("a")
-    assert await asyncio.gather(*tasks) == [True, True, True]
+    assert [await outcome(task) for task in tasks] == [True, True, True]
 
 
 async def test_time_ends_the_wait_and_nothing_else_does(waiters: Waiters, clock: ManualClock) -> None:
@@ -59,12 +59,12 @@ async def test_time_ends_the_wait_and_nothing_else_does(waiters: Waiters, clock:
     await settle()
     assert not task.done()
     clock.advance(1)
-    assert await task is False
+    assert await outcome(task) is False
 
 
 @pytest.mark.parametrize("timeout_ms", [0, -5])
 async def test_without_time_there_is_no_wait(waiters: Waiters, clock: ManualClock, timeout_ms: int) -> None:
-    assert await waiters.wait(["a"], timeout_ms) is False
+    assert await outcome(asyncio.create_task(waiters.wait(["a"], timeout_ms))) is False
     assert (len(waiters), clock.timers) == (0, 0)
 
 
@@ -92,7 +92,7 @@ async def test_a_wait_that_is_cancelled_just_after_its_notice_is_cancelled(waite
     waiters.notify("a")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await task
+        await outcome(task)
     assert len(waiters) == 0
 
 
@@ -104,13 +104,13 @@ async def test_who_comes_after_a_notice_waits_for_the_next(waiters: Waiters) -> 
     assert early.done()
     assert not late.done()
     waiters.notify("a")
-    assert await late is True
+    assert await outcome(late) is True
 
 
 async def test_closing_wakes_everybody_and_lets_nobody_wait_again(waiters: Waiters, clock: ManualClock) -> None:
     tasks = [await start(waiters, key) for key in ("a", "a", "b")]
     waiters.close()
-    assert await asyncio.gather(*tasks) == [False, False, False]
+    assert [await outcome(task) for task in tasks] == [False, False, False]
     assert waiters.closed
-    assert await waiters.wait(["a"], 1000) is False
+    assert await outcome(await start(waiters, "a")) is False
     assert clock.timers == 0

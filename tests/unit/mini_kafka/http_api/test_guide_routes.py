@@ -243,3 +243,31 @@ def test_topics_that_differ_only_in_dot_and_underscore_collide() -> None:
         assert (answer.status, answer.json()["code"]) == (422, "INVALID_TOPIC_EXCEPTION")
 
     tell(story)
+
+
+def test_a_poll_without_wait_ms_leaves_nothing_waiting_for_the_client_to_hang_up() -> None:
+    async def run() -> None:
+        async with broker(ManualClock()) as it:
+            await it.post("/consumers/register", {"topic": "orders", "consumer_id": "c"})
+            before = asyncio.all_tasks()
+            poll = asyncio.create_task(it.post("/consume", {"consumer_id": "c", "wait_ms": 500}))
+            assert (await it.post("/consume", {"consumer_id": "c"})).status == 204
+            await settle()
+            await it.post("/produce", {"topic": "orders", "value": "x"})
+            assert (await poll).status == 200
+            await settle()
+            assert asyncio.all_tasks() == before
+
+    asyncio.run(run())
+
+
+def test_a_refused_body_lists_each_fault_with_its_place_and_without_what_was_sent() -> None:
+    async def story(it: Broker) -> None:
+        answer = (await it.post("/produce", {"topic": "..", "value": 17, "key": "secret"})).json()
+        assert answer["title"] == "Unprocessable Entity"
+        assert [error["loc"] for error in answer["errors"]] == ["topic", "value"]
+        assert all(error.keys() == {"loc", "msg", "type"} for error in answer["errors"])
+        assert "letters, digits" in answer["detail"]
+        assert "secret" not in str(answer)
+
+    tell(story)
