@@ -26,8 +26,9 @@ HEADER = """\
 # The tag of the three images.
 # IMAGE_TAG=latest
 
-# Compose has a default of its own for one setting below: CONSUMER_GROUP=workers, so that the copies of
-# --scale consumer=3 share the records. CONSUMER_GROUP= (empty) gives each copy every record.
+# Compose has defaults of its own for some settings below: CONSUMER_GROUP=workers, so that the copies of
+# --scale consumer=3 share the records (CONSUMER_GROUP= , empty, gives each copy every record), and
+# MINI_KAFKA_LOG_RETENTION_MS=86400000, a day, so that a producer that never ends does not fill the broker.
 
 """
 
