@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mini_kafka_shared import __version__
+from mini_kafka_shared.logging_setup import quiet_exit
 from mini_kafka_shared.schemas import NAME_PATTERN
 
 COMMAND_LINE = "command line"
@@ -154,8 +155,7 @@ def load(
             print(f"{prog}: {problem}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2)
     if print_config:
-        _print_config(settings, sources)
-        raise SystemExit(0)
+        raise SystemExit(quiet_exit(lambda: _print_config(settings, sources)))
     return Loaded(settings, sources)
 
 
@@ -247,11 +247,12 @@ def _warn_of_unknown_variables(settings_class: type[Settings], environ: Mapping[
         print(f"{prog}: warning: {variable} is not a setting; {hint}", file=sys.stderr)  # noqa: T201
 
 
-def _print_config(settings: Settings, sources: Mapping[str, str]) -> None:
+def _print_config(settings: Settings, sources: Mapping[str, str]) -> int:
     texts = {name: _text(getattr(settings, name)) or "(not set)" for name in sources}
     widths = max(map(len, texts)), max(map(len, texts.values()))
     for name, text in texts.items():
         print(f"{_kebab(name):{widths[0]}}  {text:{widths[1]}}  {sources[name]}")  # noqa: T201
+    return 0
 
 
 def _default_text(field: FieldInfo) -> str:

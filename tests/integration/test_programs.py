@@ -73,3 +73,25 @@ def test_a_service_that_waits_for_its_broker_ends_with_0_on_sigterm(name: str) -
 
         assert service.end() == 0
         assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("name", ["mini-kafka", "mini-kafka-producer", "mini-kafka-consumer"])
+def test_a_reader_of_the_configuration_may_leave_early(name: str) -> None:
+    command = f"set -o pipefail; {BIN / name} --print-config | true"
+    with Program("bash", "-c", command) as program:
+        program.end()
+        assert program.err == []
+
+
+def test_a_broker_whose_first_line_nobody_reads_ends_without_a_traceback() -> None:
+    with Program("bash", "-c", f"set -o pipefail; {BIN / 'mini-kafka'} --http-port 0 | true") as program:
+        assert program.end() == 1
+        assert not [line for line in program.err if "Traceback" in line]
+
+
+def test_a_broker_that_cannot_listen_ends_with_1_and_a_sentence(broker: str) -> None:
+    port = broker.rpartition(":")[2]
+    with Program(BIN / "mini-kafka", "--http-port", port) as program:
+        assert program.end() == 1
+        assert len(program.err) == 1
+        assert "choose another address with --host and --http-port" in program.err[0]

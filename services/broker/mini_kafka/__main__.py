@@ -6,12 +6,12 @@ import sys
 from mini_kafka import bootstrap
 from mini_kafka.http_api.server import CannotListen
 from mini_kafka.settings import BrokerSettings
-from mini_kafka_shared.logging_setup import set_up_logging
+from mini_kafka_shared.logging_setup import quiet_exit, set_up_logging
 from mini_kafka_shared.settings import load
 
 
-def main() -> None:
-    """Read the settings and run a broker until it is told to stop."""
+def main() -> int:
+    """Read the settings, run a broker until it is told to stop, and return the exit code."""
     settings = load(
         BrokerSettings,
         sys.argv[1:],
@@ -20,11 +20,18 @@ def main() -> None:
     ).settings
     set_up_logging(settings.log_level)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    return quiet_exit(lambda: run(settings))
+
+
+def run(settings: BrokerSettings) -> int:
+    """Run a broker, and say in a sentence why it cannot be."""
     try:
         bootstrap.run_until_stopped(settings)
     except CannotListen as error:
-        sys.exit(f"mini-kafka: {error}")
+        print(f"mini-kafka: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
