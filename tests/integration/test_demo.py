@@ -49,6 +49,15 @@ def test_the_demo_shows_each_line_leave_and_arrive_at_both_consumers_and_ends_wi
     assert demo.err == []
 
 
+def test_the_demo_of_a_file_with_a_line_that_cannot_be_sent_ends_with_1_and_names_the_line(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_bytes(b"one\n\xff\xfe\nthree\n")
+    with Program(sys.executable, "-m", "demo", "--input", text) as demo:
+        assert demo.end() == 1
+    assert "not every line arrived, in order, once" in demo.out
+    assert "  consumer-1: line 2 is not UTF-8 and was not sent" in demo.out
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the demo's processes in /proc, as on Linux")
 def test_ctrl_c_ends_the_demo_and_all_that_it_started_within_2_s(tmp_path: Path) -> None:
     text = tmp_path / "long.txt"
