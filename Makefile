@@ -7,7 +7,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 COMPOSE ?= docker compose
-INPUT ?=
+export INPUT ?=
+# An interrupted first run leaves an environment without pip: make it anew.
+MAKE_VENV := $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PACKAGES := services shared demo bench tests
 
@@ -20,7 +22,7 @@ help: ## list the targets
 $(VENV)/run.stamp: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Mini Kafka needs Python 3.11 or newer: make PYTHON=python3.13 ...")'
 	@echo "making $(VENV) (only the first time, or when requirements change)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(MAKE_VENV)
 	@$(PIP_INSTALL) --require-hashes -r requirements.txt
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -33,7 +35,7 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
 setup: $(VENV)/dev.stamp ## make .venv with everything that development needs
 
 demo: $(VENV)/run.stamp ## watch a file's lines travel through the broker (INPUT=path for your own)
-	@exec $(BIN)/python -m demo $(if $(INPUT),--input "$(INPUT)")
+	@exec $(BIN)/python -m demo $${INPUT:+--input "$$INPUT"}
 
 up: ## start broker, producer and consumer in containers
 	$(COMPOSE) up --build --detach --wait
@@ -62,7 +64,7 @@ bench: $(VENV)/dev.stamp ## measure this broker and its peers, side by side
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
 lock: ## pin and hash every requirement again, from pyproject.toml
-	@test -x $(BIN)/uv || { test -d $(VENV) || $(PYTHON) -m venv $(VENV); $(PIP_INSTALL) uv; }
+	@test -x $(BIN)/uv || { $(MAKE_VENV); $(PIP_INSTALL) uv; }
 	$(LOCK) --group dev --upgrade --output-file requirements-dev.txt
 	$(LOCK) --group build --constraints requirements-dev.txt --output-file requirements.txt
 	$(LOCK:pyproject.toml=) --group pyproject.toml:broker --constraints requirements-dev.txt --output-file services/broker/requirements.txt

@@ -3,6 +3,7 @@
 import argparse
 import os
 import signal
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from types import FrameType
 
 from demo.children import Children
 from demo.run import BrokerFailedError, Demo, InterruptedDemoError
-from mini_kafka_shared.logging_setup import quiet_exit, set_up_logging
+from mini_kafka_shared.logging_setup import quiet_exit, say, set_up_logging
 
 STORY = Path(__file__).with_name("a-record-travels.txt")
 INTERRUPTED = 130
@@ -23,9 +24,9 @@ screen that nobody reads, `LAST_RESORT_S`."""
 def problem_with(path: Path) -> str | None:
     """Say why a file's lines cannot be sent; None if they can."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for whoever writes into it
+            return "is not a regular file"
         with path.open("rb") as file:
-            if not path.is_file():
-                return "is not a regular file"
             return None if file.read(1) else "is empty: there is no line to send"
     except OSError as error:
         return f"cannot be read: {(error.strerror or str(error)).lower()}"
@@ -54,7 +55,7 @@ def demonstrate(path: Path) -> int:
             demo = Demo(path, Path(directory), children, interrupted=lambda: interrupted)
             return 0 if demo.run() else 1
         except InterruptedDemoError:
-            print("interrupted: ending broker, producer and consumers")
+            say("interrupted: ending broker, producer and consumers")
             return INTERRUPTED
         except BrokerFailedError as error:
             print(f"demo: {error}", file=sys.stderr)

@@ -10,6 +10,7 @@ from pathlib import Path
 from demo.children import Children, Said
 from demo.comparison import KEY_PREFIX, Verdict, compare, read_lines, read_messages
 from demo.screen import process_line, summary, wants_colour
+from mini_kafka_shared.logging_setup import say
 
 TOPIC = "lines"
 CONSUMERS = ("consumer-1", "consumer-2")
@@ -95,7 +96,7 @@ class Demo:
         children: Children,
         *,
         interrupted: Callable[[], bool],
-        show: Callable[[str], None] = print,
+        show: Callable[[str], None] = say,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path, self._directory, self._children = path, directory, children

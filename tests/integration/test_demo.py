@@ -74,3 +74,16 @@ def test_ctrl_c_ends_the_demo_and_all_that_it_started_within_2_s(tmp_path: Path)
         assert time.monotonic() - pressed < 2
         wait_until(lambda: not any(is_alive(process) for process in started), "all processes are gone")
         assert not [line for line in [*demo.out, *demo.err] if "Traceback" in line]
+
+
+def test_make_demo_takes_any_file_name_and_refuses_what_is_no_file(tmp_path: Path) -> None:
+    text = tmp_path / 'it\'s $HOME "quoted".txt'
+    text.write_text("one\n")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with Program("make", "demo", f"INPUT={text}".replace("$", "$$")) as demo:
+        assert demo.end() == 0
+    assert any("key=line-1  one" in line for line in demo.out)
+    with Program(sys.executable, "-m", "demo", "--input", pipe) as demo:
+        assert demo.end() == 2
+    assert demo.err == [f"demo: {pipe} is not a regular file"]

@@ -255,7 +255,7 @@ def test_a_file_that_cannot_be_sent_is_refused_with_its_reason(tmp_path: Path) -
     good.write_text("\n")
 
     assert problem_with(tmp_path / "missing") == "cannot be read: no such file or directory"
-    assert problem_with(tmp_path) == "cannot be read: is a directory"
+    assert problem_with(tmp_path) == "is not a regular file"
     assert problem_with(Path("/dev/null")) == "is not a regular file"
     assert problem_with(empty) == "is empty: there is no line to send"
     assert problem_with(good) is None
