@@ -43,7 +43,7 @@ def start_once() -> dict[str, float]:
 
 def import_times() -> dict[str, float]:
     """Time what the broker imports before it listens, by package, in milliseconds (cumulative, first import)."""
-    code = "import uvloop, mini_kafka.__main__; import mini_kafka.http_api.app"
+    code = "import uvloop, mini_kafka.command; import mini_kafka.http_api.app"
     report = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True
     ).stderr

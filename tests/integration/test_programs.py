@@ -4,10 +4,12 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.integration.programs import BIN, Program
 
@@ -95,3 +97,53 @@ def test_a_broker_that_cannot_listen_ends_with_1_and_a_sentence(broker: str) -> 
         assert program.end() == 1
         assert len(program.err) == 1
         assert "choose another address with --host and --http-port" in program.err[0]
+
+
+def test_a_producer_whose_standard_input_is_closed_says_so(broker: str) -> None:
+    with Program("bash", "-c", f"exec {BIN / 'mini-kafka-producer'} --broker {broker} --input - <&-") as program:
+        assert program.end() == 2
+        assert program.err == ["mini-kafka-producer: --input (PRODUCER_INPUT): '-' cannot be read: bad file descriptor"]
+
+
+def test_a_consumer_whose_standard_output_is_closed_says_so(broker: str) -> None:
+    with Program("bash", "-c", f"exec {BIN / 'mini-kafka-consumer'} --broker {broker} --output - >&-") as program:
+        assert program.end() == 2
+        assert program.err == [
+            "mini-kafka-consumer: --output (CONSUMER_OUTPUT): '-' cannot be written: bad file descriptor"
+        ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full, which only Linux has")
+@pytest.mark.parametrize(
+    "command", ["mini-kafka --http-port 0", "mini-kafka-producer --count 1", "mini-kafka-consumer --max-messages 1"]
+)
+def test_a_command_whose_output_is_full_ends_with_1_and_a_sentence(broker: str, command: str) -> None:
+    requests.post(f"{broker}/topics/register", json={"topic": "demo"}, timeout=5).raise_for_status()
+    requests.post(f"{broker}/produce", json={"topic": "demo", "value": "v"}, timeout=5).raise_for_status()
+    env = {**os.environ, "BROKER_URL": broker}
+    with Program("bash", "-c", f"exec {BIN}/{command} >/dev/full", env=env) as program:
+        assert program.end() == 1
+        assert "the output cannot be written: no space left on device" in program.err
+        assert not [line for line in program.err if "Traceback" in line]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("module", ["mini_kafka", "mini_kafka_producer", "mini_kafka_consumer"])
+def test_a_signal_while_a_command_still_imports_ends_it_with_0(module: str, number: signal.Signals) -> None:
+    """The first heavy import stands for all of them: it reports that it was reached, and stays there."""
+    code = (
+        "import runpy, sys, time\n"
+        "class Stuck:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name.partition('.')[0] in {'pydantic', 'asyncio', 'requests', 'uvicorn'}:\n"
+        "            print('importing', flush=True); time.sleep(60)\n"
+        "sys.meta_path.insert(0, Stuck())\n"
+        f"runpy.run_module({module!r}, run_name='__main__')\n"
+    )
+    with Program(sys.executable, "-c", code) as program:
+        program.line("^importing$")
+
+        program.signal_group(number)
+
+        assert program.end(seconds=5) == 0
+        assert program.err == []

@@ -9,7 +9,6 @@ import gc
 import logging
 import resource
 import signal
-import sys
 
 from starlette.types import ASGIApp
 
@@ -23,6 +22,7 @@ from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoutes
 from mini_kafka.http_api.server import HttpServer, bind
 from mini_kafka.settings import BrokerSettings
+from mini_kafka_shared.logging_setup import say
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     timeouts = Timeouts(settings.header_timeout, settings.body_timeout, settings.idle_timeout)
     server = HttpServer(gate, bind(settings.host, settings.http_port), timeouts)
     await server.start()
-    print(f"listening http={server.address}", flush=True)  # noqa: T201 - the line that scripts wait for
+    say(f"listening http={server.address}")  # the line that scripts wait for
     loading = asyncio.create_task(load_app(gate, engine, settings))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -116,4 +116,3 @@ def run_until_stopped(settings: BrokerSettings) -> None:
         asyncio.run(run(settings))
     else:
         uvloop.run(run(settings))
-    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The `mini-kafka` command."""
+"""The `mini-kafka` command: settings, logging, one broker until a signal."""
 
 import logging
 import sys
@@ -31,7 +31,3 @@ def run(settings: BrokerSettings) -> int:
         print(f"mini-kafka: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,5 +1,7 @@
 """The `mini-kafka-consumer` command: settings, output, signals, one run."""
 
+import errno
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -9,7 +11,7 @@ from typing import BinaryIO
 from mini_kafka_consumer.runner import Runner
 from mini_kafka_consumer.settings import STANDARD_OUTPUT, ConsumerSettings
 from mini_kafka_shared.client import BrokerClient
-from mini_kafka_shared.logging_setup import quiet_exit, set_up_logging
+from mini_kafka_shared.logging_setup import quiet_exit, say, set_up_logging
 from mini_kafka_shared.retry import end_on_signals
 from mini_kafka_shared.settings import load
 
@@ -22,7 +24,11 @@ def open_output(path: str) -> BinaryIO:
     Raises:
         OSError: the file cannot be written.
     """
-    return sys.stdout.buffer if path == STANDARD_OUTPUT else open(path, "ab")
+    if path != STANDARD_OUTPUT:
+        return open(path, "ab")
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return sys.stdout.buffer
 
 
 def write_line(stream: BinaryIO, text: str) -> None:
@@ -35,7 +41,7 @@ def consume(settings: ConsumerSettings) -> int:
     """Consume what the settings name, and return the exit code."""
     stop = threading.Event()
     write: Callable[[str], None] | None = None
-    say: Callable[[str], None] = partial(print, file=sys.stderr if settings.output == STANDARD_OUTPUT else sys.stdout)
+    say_to_people = partial(say, on_standard_error=settings.output == STANDARD_OUTPUT)
     with end_on_signals(stop):
         try:
             if settings.output is not None:
@@ -45,7 +51,7 @@ def consume(settings: ConsumerSettings) -> int:
             problem = f"--output (CONSUMER_OUTPUT): {settings.output!r} cannot be written: {reason}"
             print(f"{PROG}: {problem}", file=sys.stderr)  # noqa: T201
             return 2
-        return Runner(BrokerClient(settings.broker), settings, stop, say=say, write=write).run()
+        return Runner(BrokerClient(settings.broker), settings, stop, say=say_to_people, write=write).run()
     return 0  # a signal cut the last words short
 
 
@@ -59,7 +65,3 @@ def main() -> int:
     ).settings
     set_up_logging(settings.log_level)
     return quiet_exit(lambda: consume(settings))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -16,6 +16,7 @@ from typing import TypeVar
 from mini_kafka_consumer.handler import handle
 from mini_kafka_consumer.settings import ConsumerSettings
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
+from mini_kafka_shared.logging_setup import say
 from mini_kafka_shared.retry import GraceOver, Stopped, keep_trying
 from mini_kafka_shared.schemas import Message
 
@@ -44,7 +45,7 @@ class Runner:
         settings: ConsumerSettings,
         stop: threading.Event,
         *,
-        say: Callable[[str], None] = print,
+        say: Callable[[str], None] = say,
         write: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -113,6 +114,14 @@ class Runner:
             reason = (error.strerror or str(error)).lower()
             self._trouble = f"{message.topic}@{message.offset} cannot be written to {self._settings.output}: {reason}"
         self._say(f"{self._name} {handle(message)}")
+        if message.topic != self._settings.topic:  # it is shown all the same: the broker gives it only once
+            self._trouble = (
+                f"{self._registered_id} reads topic {message.topic} now, because another consumer registered this name "
+                f"for it: give a consumer of {self._settings.topic} another {self._naming_flag()}"
+            )
+
+    def _naming_flag(self) -> str:
+        return "--group" if self._settings.group else "--consumer-id"
 
     def _register(self) -> None:
         answer = self._client.register_consumer(self._settings.topic, self._registered_id or None)

@@ -39,7 +39,3 @@ def main() -> int:
     ).settings
     set_up_logging(settings.log_level)
     return quiet_exit(lambda: produce(settings))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

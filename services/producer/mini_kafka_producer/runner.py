@@ -15,7 +15,7 @@ from typing import TypeVar
 from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_producer.sources import Line, Source
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
-from mini_kafka_shared.logging_setup import one_line
+from mini_kafka_shared.logging_setup import OutputLost, one_line, say
 from mini_kafka_shared.retry import GraceOver, Stopped, keep_trying
 from mini_kafka_shared.schemas import Published
 
@@ -28,7 +28,7 @@ class Pace:
     """Keeps a rate: waits before each message but the first, and does not catch up after a long pause."""
 
     def __init__(self, per_second: float, stop: threading.Event, clock: Callable[[], float]) -> None:
-        self._interval_s = 1 / per_second if per_second else 0.0
+        self._interval_s = min(1 / per_second, threading.TIMEOUT_MAX) if per_second else 0.0
         self._stop, self._clock = stop, clock
         self._next_at = clock()
 
@@ -59,7 +59,7 @@ class Runner:
         source: Source,
         stop: threading.Event,
         *,
-        say: Callable[[str], None] = print,
+        say: Callable[[str], None] = say,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._settings, self._source, self._stop = client, settings, source, stop
@@ -82,9 +82,9 @@ class Runner:
             self._trouble = f"{error}; gave up after {self._settings.broker_wait:g} s"
         except Refused as error:
             self._trouble = f"the broker refuses this producer: {error}"
-        except BrokenPipeError:
+        except (BrokenPipeError, OutputLost):
             if left := self._left():
-                logger.warning("nobody reads the output any more%s", left)
+                logger.warning("standard output takes no more%s", left)
             raise
         if self._trouble:
             logger.error("%s", self._trouble)

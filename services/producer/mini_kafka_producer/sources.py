@@ -207,6 +207,7 @@ def open_source(path: str | None, *, follow: bool, stop: threading.Event) -> Sou
     if path is None:
         return Greetings(stop)
     if path == "-":
+        os.fstat(0)  # closed, its number would go to the next thing that is opened: the connection to the broker
         return Bytes(0, "standard input", stop)
     if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mini_kafka_consumer.__main__ import consume, open_output, write_line
+from mini_kafka_consumer.command import consume, open_output, write_line
 from mini_kafka_consumer.settings import ConsumerSettings
 
 
@@ -30,7 +30,7 @@ def test_a_consumer_that_goes_on_adds_to_its_file(tmp_path: Path) -> None:
 def test_an_output_that_cannot_be_written_is_refused_before_any_message_is_taken(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, reason: str
 ) -> None:
-    monkeypatch.setattr("mini_kafka_consumer.__main__.end_on_signals", nullcontext)
+    monkeypatch.setattr("mini_kafka_consumer.command.end_on_signals", nullcontext)
     path = str(tmp_path / name)
 
     assert consume(ConsumerSettings(output=path, broker="http://127.0.0.1:1")) == 2

@@ -282,3 +282,17 @@ def test_the_last_log_line_counts_the_messages(caplog: pytest.LogCaptureFixture)
     Run("a")()
 
     assert caplog.messages[-1] == "c got 1 message"
+
+
+@pytest.mark.parametrize(("settings", "flag"), [({"group": "g"}, "another --group"), ({}, "another --consumer-id")])
+def test_a_message_of_another_topic_is_shown_and_ends_the_run_with_1(
+    caplog: pytest.LogCaptureFixture, settings: dict[str, str], flag: str
+) -> None:
+    run = Run("a", "b", topic="mine", **settings)
+
+    assert run() == 1
+    assert run.said == ["c got  t@0  key=k  a"]
+    assert len(run.written) == 1
+    [error] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "reads topic t now" in error
+    assert flag in error

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mini_kafka_producer.__main__ import produce
+from mini_kafka_producer.command import produce
 from mini_kafka_producer.settings import ProducerSettings
 
 
@@ -13,7 +13,7 @@ from mini_kafka_producer.settings import ProducerSettings
 def test_an_input_that_cannot_be_read_is_refused_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, reason: str
 ) -> None:
-    monkeypatch.setattr("mini_kafka_producer.__main__.end_on_signals", nullcontext)
+    monkeypatch.setattr("mini_kafka_producer.command.end_on_signals", nullcontext)
     path = str(tmp_path / name)
 
     assert produce(ProducerSettings(input=path, broker="http://127.0.0.1:1")) == 2

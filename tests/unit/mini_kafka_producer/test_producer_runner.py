@@ -11,6 +11,7 @@ from mini_kafka_producer.runner import Pace, Runner
 from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_producer.sources import Line
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
+from mini_kafka_shared.logging_setup import OutputLost
 from mini_kafka_shared.retry import GraceOver
 from mini_kafka_shared.schemas import ProducerRegistered, Published, TopicRegistered
 
@@ -306,14 +307,26 @@ def test_a_source_that_breaks_ends_the_run_with_1_and_a_sentence(caplog: pytest.
     assert caplog.messages[-1] == "the test cannot be read: input/output error"
 
 
-def test_when_nobody_reads_the_output_what_is_left_is_named_elsewhere(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [BrokenPipeError(), OutputLost("the output cannot be written")])
+def test_when_the_output_takes_no_more_what_is_left_is_named_elsewhere(
+    caplog: pytest.LogCaptureFixture, error: OSError
+) -> None:
     run = Run(FakeBroker(), FakeSource(lines("a", "b")))
 
     def say(_line: str) -> None:
-        raise BrokenPipeError
+        raise error
 
     run._runner._say = say
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(type(error)):
         run()
 
-    assert caplog.messages[-1] == "nobody reads the output any more; read and not sent: line 2 ('b')"
+    assert caplog.messages[-1] == "standard output takes no more; read and not sent: line 2 ('b')"
+
+
+def test_a_rate_of_almost_nothing_is_a_wait_that_a_signal_ends() -> None:
+    stop = threading.Event()
+    pace = Pace(5e-324, stop, lambda: 0.0)
+    pace.wait()
+    stop.set()
+
+    pace.wait()

@@ -28,7 +28,9 @@ HEADER = """\
 
 # Compose has defaults of its own for some settings below: CONSUMER_GROUP=workers, so that the copies of
 # --scale consumer=3 share the records (CONSUMER_GROUP= , empty, gives each copy every record), and
-# MINI_KAFKA_LOG_RETENTION_MS=86400000, a day, so that a producer that never ends does not fill the broker.
+# MINI_KAFKA_LOG_RETENTION_BYTES=67108864, 64 MiB, so that a producer that never ends does not fill the broker.
+# Between its containers it settles MINI_KAFKA_HOST, MINI_KAFKA_HTTP_PORT and BROKER_URL itself. A file that
+# PRODUCER_INPUT or CONSUMER_OUTPUT names must be mounted into the container.
 
 """
 

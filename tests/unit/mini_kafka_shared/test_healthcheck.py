@@ -55,6 +55,12 @@ def test_200_is_well(connection: type[FakeConnection], capsys: pytest.CaptureFix
     assert connection.is_closed
 
 
+@pytest.mark.parametrize(("url", "asked"), [("http://h:1", "/"), ("http://h:1/a/b?c=d", "/a/b?c=d")])
+def test_the_whole_url_is_asked(connection: type[FakeConnection], url: str, asked: str) -> None:
+    assert healthcheck.main([url]) == 0
+    assert connection.asked == ("GET", asked)
+
+
 @pytest.mark.parametrize("status", [204, 301, 404, 503])
 def test_another_status_is_ill(
     connection: type[FakeConnection], capsys: pytest.CaptureFixture[str], status: int

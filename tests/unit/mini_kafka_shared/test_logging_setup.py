@@ -4,7 +4,10 @@ import io
 import logging
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +116,48 @@ def test_a_program_whose_reader_went_away_ends_with_1_and_no_traceback(capfd: py
         os.dup2(saved, 1)
         os.close(saved)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full, which only Linux has")
+@pytest.mark.parametrize(
+    ("call", "unbuffered"), [("say('hello')", ""), ("say('hello')", "1"), ("sys.stdout.write('hello') * 0", "")]
+)
+def test_a_program_whose_output_cannot_be_written_ends_with_1_and_a_sentence(call: str, unbuffered: str) -> None:
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    code = (
+        "import sys; from mini_kafka_shared.logging_setup import quiet_exit, say; "
+        f"sys.exit(quiet_exit(lambda: {call} or 0))"
+    )
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, env=env)
+
+    assert (done.returncode, done.stderr) == (1, "the output cannot be written: no space left on device\n")
+
+
+def test_a_program_without_standard_output_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+
+    assert quiet_exit(lambda: 7) == 7
+
+
+def test_an_error_that_is_not_of_standard_output_is_a_bug() -> None:
+    def main() -> int:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    with pytest.raises(FileNotFoundError):
+        quiet_exit(main)
+
+
+def test_standard_output_shows_each_line_at_once_and_escapes_what_it_cannot_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    set_up_logging("info", io.StringIO())
+
+    print("caf\u00e9")
+
+    assert raw.getvalue() == b"caf\\xe9\n"
 
 
 def test_another_program_ends_with_its_own_code() -> None:

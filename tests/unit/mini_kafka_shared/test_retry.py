@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from mini_kafka_shared.client import BrokerUnavailable, NotRegistered, Overloaded, Refused
-from mini_kafka_shared.retry import GraceOver, Stopped, end_on_signals, keep_trying
+from mini_kafka_shared.retry import SHORTEST_WAIT_S, GraceOver, Stopped, end_on_signals, keep_trying
 
 
 class Waiting:
@@ -100,6 +100,13 @@ def test_an_overloaded_broker_is_asked_again_after_retry_after() -> None:
 
     assert wait_for(Broker(Overloaded("full", 7.0), Overloaded("full", 3.0)), waiting) == "answer"
     assert waiting.slept == [7.0, 3.0]
+
+
+def test_an_overloaded_broker_that_names_no_wait_is_not_hurried() -> None:
+    waiting = Waiting()
+
+    assert wait_for(Broker(Overloaded("full", 0.0)), waiting) == "answer"
+    assert waiting.slept == [SHORTEST_WAIT_S]
 
 
 def test_a_broker_that_stays_overloaded_is_given_up_at_the_deadline() -> None:

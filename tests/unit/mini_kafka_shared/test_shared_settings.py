@@ -124,7 +124,10 @@ def test_pydantic_s_words_are_shortened_to_a_sentence(capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize(
     "url",
-    ["here", "ftp://here", "http://", "http://here/?a=b", "http://here:port", "http://here:70000", "http://[::1"],
+    [
+        *("here", "ftp://here", "http://", "http://here/?a=b", "http://here:port", "http://here:70000", "http://[::1"),
+        *("http://a b", "http://*", "http://exa_mple..x", "http://.", "http://[here]"),
+    ],
 )
 def test_what_is_not_a_broker_s_address_is_refused(capsys: pytest.CaptureFixture[str], url: str) -> None:
     [line] = refusal(capsys, "--broker", url)
@@ -132,7 +135,13 @@ def test_what_is_not_a_broker_s_address_is_refused(capsys: pytest.CaptureFixture
     assert line.endswith(f"{url!r} from the command line is not the address of a broker: write http://HOST:PORT")
 
 
-@pytest.mark.parametrize("url", ["http://here", "https://here:8000/", "http://127.0.0.1:1/prefix", "http://[::1]:8000"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://here", "https://here:8000/", "http://127.0.0.1:1/prefix", "http://[::1]:8000"),
+        *("http://my_broker.example.org.", "http://[fe80::1%eth0]:1", "http://bücher.example"),
+    ],
+)
 def test_a_broker_s_address_is_taken_as_it_is(url: str) -> None:
     assert lamp("--broker", url).settings.broker == url
 

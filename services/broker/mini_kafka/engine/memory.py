@@ -7,11 +7,17 @@ import logging
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from uuid import uuid4
 
 from mini_kafka.core import record_batch
-from mini_kafka.core.errors import BrokerStopping, OffsetOutOfRange, RecordTooLarge, UnknownTopic
+from mini_kafka.core.errors import (
+    BrokerStopping,
+    MemoryLimitReached,
+    OffsetOutOfRange,
+    RecordTooLarge,
+    UnknownTopic,
+)
 from mini_kafka.core.memory_budget import MemoryBudget, cost_of
 from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
 from mini_kafka.core.partitioner import partition_for_key
@@ -40,6 +46,10 @@ FETCH_BYTES = 1024 * 1024
 """How many bytes of batches one fetch decodes at most (but at least one batch): a few milliseconds of work."""
 
 
+FULL_WARNING_EVERY_MS = 60_000
+"""How often the log says that the memory is full: each refused producer knows it already."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
     """What the memory engine has to be told; sizes in bytes, times in milliseconds."""
@@ -64,6 +74,7 @@ class MemoryEngine:
         self._consumers = RegisteredConsumers(self._offsets)
         self._waiters = Waiters(self._clock)
         self._sweeper = RetentionSweeper(self._clock, self._topics)
+        self._next_full_warning_ms = 0
 
     @property
     def epoch(self) -> str:
@@ -136,7 +147,7 @@ class MemoryEngine:
         now_ms = self._clock.now_ms()
         if len(target.logs) == 1:
             batches = _build(target, records, now_ms)
-            self._budget.check(sum(map(cost_of, batches)))
+            self._check_budget(batches, now_ms)
             return self._append(target, 0, records, batches, now_ms)
         return self._produce_to_partitions(target, records, now_ms)
 
@@ -148,12 +159,21 @@ class MemoryEngine:
                 built.append(_build(topic, [records[index] for index in indexes], now_ms))
             except RecordTooLarge as error:
                 raise RecordTooLarge(indexes[error.index], error.size, error.limit) from None
-        self._budget.check(sum(cost_of(batch) for batches in built for batch in batches))
+        self._check_budget(chain.from_iterable(built), now_ms)
         places: dict[int, Appended] = {}
         for (partition, indexes), batches in zip(parts.items(), built, strict=True):
             part = [records[index] for index in indexes]
             places.update(zip(indexes, self._append(topic, partition, part, batches, now_ms), strict=True))
         return [places[index] for index in range(len(records))]
+
+    def _check_budget(self, batches: Iterable[bytearray], now_ms: int) -> None:
+        try:
+            self._budget.check(sum(map(cost_of, batches)))
+        except MemoryLimitReached as error:
+            if now_ms >= self._next_full_warning_ms:
+                self._next_full_warning_ms = now_ms + FULL_WARNING_EVERY_MS
+                logger.warning("records are refused: %s", error)
+            raise
 
     def _append(
         self, topic: Topic, partition: int, records: Sequence[NewRecord], batches: Iterable[bytearray], now_ms: int

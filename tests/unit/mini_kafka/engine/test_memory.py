@@ -275,3 +275,24 @@ async def test_a_closed_engine_takes_no_records_and_still_answers(engine: Memory
     with pytest.raises(BrokerStopping):
         await engine.produce(ME, "orders", [NewRecord(b"late")])
     assert await values(engine, "orders") == [b"kept"]
+
+
+async def test_a_full_memory_is_logged_once_a_minute(
+    make_engine: MakeEngine, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = make_engine(EngineConfig(memory_limit=1000, num_partitions=2))
+    await engine.create_topic(ME, "one", partitions=1)
+    await engine.create_topic(ME, "two")
+
+    async def warnings_after(*topics: str) -> int:
+        caplog.clear()
+        for topic in topics:
+            with pytest.raises(MemoryLimitReached):
+                await engine.produce(ME, topic, [NewRecord(b"x" * 1000)])
+        return sum(record.levelname == "WARNING" for record in caplog.records)
+
+    assert await warnings_after("one", "two", "one") == 1
+    clock.advance(59_999)
+    assert await warnings_after("one", "two") == 0
+    clock.advance(1)
+    assert await warnings_after("two", "one") == 1

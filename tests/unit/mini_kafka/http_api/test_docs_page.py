@@ -31,6 +31,8 @@ def test_the_page_has_a_strict_content_security_policy() -> None:
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     assert directives["default-src"] == "'none'"
     assert directives["script-src"] == "'self'"
+    assert directives["connect-src"] == "'self'"
+    assert "http" not in policy
     assert directives["frame-ancestors"] == "'none'"
 
 
