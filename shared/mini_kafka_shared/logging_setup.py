@@ -62,13 +62,56 @@ def set_up_logging(level: str, stream: TextIO | None = None) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
+class OutputLost(OSError):
+    """What a program has to say cannot be written; the text is a sentence."""
+
+
+def say(text: str, *, on_standard_error: bool = False) -> None:
+    """Print a line on standard output, at once.
+
+    Raises:
+        BrokenPipeError: the reader went away.
+        OutputLost: it cannot be written for another reason, such as a full disk.
+    """
+    try:
+        print(text, file=sys.stderr if on_standard_error else sys.stdout, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _output_lost(error) from error
+
+
+def _output_lost(error: OSError) -> OutputLost:
+    return OutputLost(f"the output cannot be written: {(error.strerror or str(error)).lower()}")
+
+
 def quiet_exit(main: Callable[[], int]) -> int:
-    """Run a program's main function and return its exit code, 1 when the reader of its output went away."""
+    """Run a program's main function and return its exit code, 1 when its output cannot be written.
+
+    A reader that went away needs no words; a full disk gets a sentence.
+    """
     try:
         code = main()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes once more when it ends, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _flush_standard_output()
+    except (BrokenPipeError, OutputLost) as error:
+        if isinstance(error, OutputLost):
+            print(error, file=sys.stderr)  # noqa: T201
+        _discard_standard_output()
         return 1
     return code
+
+
+def _flush_standard_output() -> None:
+    try:
+        if sys.stdout is not None:  # the program may have been started with its output closed
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _output_lost(error) from error
+
+
+def _discard_standard_output() -> None:
+    """Let what is left go nowhere: the interpreter flushes once more when it ends, and would complain."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -23,6 +23,9 @@ GRACE_S = 1.3
 """How long after a signal a call may still block: longer than a poll's slice of 1 s, and under the 2 s in which
 a service ends."""
 
+SHORTEST_WAIT_S = 0.1
+"""However soon an overloaded broker (or what stands in front of it) wants to be asked again."""
+
 _LAST_WORDS_S = 0.4
 _BACKOFF = wait_exponential_jitter(multiplier=0.2, max=5.0, jitter=0.2)
 
@@ -71,7 +74,7 @@ def keep_trying(
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        seconds = error.retry_after_s if isinstance(error, Overloaded) else _BACKOFF(state)
+        seconds = max(SHORTEST_WAIT_S, error.retry_after_s) if isinstance(error, Overloaded) else _BACKOFF(state)
         return min(seconds, max(0.0, ends_at - clock()))  # the last try is at the deadline, not past it
 
     retrying = Retrying(

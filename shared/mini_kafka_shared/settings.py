@@ -23,7 +23,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mini_kafka_shared import __version__
-from mini_kafka_shared.logging_setup import quiet_exit
+from mini_kafka_shared.logging_setup import quiet_exit, say
 from mini_kafka_shared.schemas import NAME_PATTERN
 
 COMMAND_LINE = "command line"
@@ -31,6 +31,9 @@ DEFAULT = "default"
 
 # Kubernetes sets these in every container for a Service of the program's name (design §9.15).
 _INJECTED = re.compile(r"PORT(_|$)|SERVICE_")
+
+# A name of labels, or an IPv6 address, which `urlsplit` hands out without its brackets.
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9a-f.]*:[0-9a-f:.]+(%\w+)?")
 
 
 class Settings(BaseSettings):
@@ -80,7 +83,8 @@ def _checked_name(value: str) -> str:
 def _checked_url(value: str) -> str:
     try:
         parts = urlsplit(value)
-        is_address = parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment)
+        is_host = re.fullmatch(_HOST, parts.hostname or "")
+        is_address = parts.scheme in {"http", "https"} and is_host and not (parts.query or parts.fragment)
         if is_address and parts.port != 0:  # reading the port checks it too
             return value
     except ValueError:
@@ -251,7 +255,7 @@ def _print_config(settings: Settings, sources: Mapping[str, str]) -> int:
     texts = {name: _text(getattr(settings, name)) or "(not set)" for name in sources}
     widths = max(map(len, texts)), max(map(len, texts.values()))
     for name, text in texts.items():
-        print(f"{_kebab(name):{widths[0]}}  {text:{widths[1]}}  {sources[name]}")  # noqa: T201
+        say(f"{_kebab(name):{widths[0]}}  {text:{widths[1]}}  {sources[name]}")
     return 0
 
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import uuid
+import zlib
 from pathlib import Path
 
 from testcontainers.compose import DockerCompose
@@ -15,7 +16,8 @@ from testcontainers.compose import DockerCompose
 from tests.integration.engine import docker, log_lines
 
 ROOT = Path(__file__).parents[2]
-IMAGE_TAG = "test"
+IMAGE_TAG = f"test-{zlib.crc32(str(ROOT).encode()):08x}"
+"""The same in every run of this checkout, and another one in another's: two runs may go on at once."""
 
 
 class Stack(DockerCompose):

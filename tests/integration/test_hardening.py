@@ -108,7 +108,8 @@ def test_garbage_on_one_connection_disturbs_no_other(broker: LiveBroker) -> None
     with requests.Session() as session:
         assert session.get(f"{broker.url}/health", timeout=20).ok
         for garbage in (b"\x16\x03\x01\x02\x00\x01\x00", b"\0" * 1000, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"):
-            assert read_to_end(broker.connect(garbage)).startswith((b"HTTP/1.1 400", b""))
+            answer = read_to_end(broker.connect(garbage))
+            assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
         assert session.get(f"{broker.url}/health", timeout=20).ok
 
 

@@ -118,6 +118,12 @@ def test_the_broker_turns_healthy_and_answers_on_a_read_only_root(run_image: Run
     assert inspect(broker)["HostConfig"]["ReadonlyRootfs"]
 
 
+def test_the_health_check_asks_at_the_port_that_the_broker_is_given(run_image: RunImage) -> None:
+    broker = run_image("broker", MINI_KAFKA_HTTP_PORT="9000")
+
+    wait_until(lambda: inspect(broker)["State"]["Health"]["Status"] == "healthy", "the broker is healthy")
+
+
 def test_the_broker_answers_50_long_polls_and_ends_with_0_on_sigterm(run_image: RunImage) -> None:
     broker = run_image("broker")
     url = run_image.url(broker)
