@@ -235,3 +235,25 @@ async def test_a_consumer_of_an_emptied_topic_waits_for_the_next_record(
     assert not task.done()
     await produce(engine, b"b", topic="short")
     assert value(await outcome(task)) == b"b"
+
+
+async def test_being_woken_in_vain_does_not_prolong_a_wait_that_is_cut(
+    make_engine: MakeEngine, clock: ManualClock
+) -> None:
+    engine = make_engine(EngineConfig(memory_limit=10_000, max_wait_ms=1000))
+    await engine.register_consumer(ME, "c", "orders")
+    first, second = await start_consume(engine, wait_ms=5000), await start_consume(engine, wait_ms=5000)
+    clock.advance(600)
+    await produce(engine, b"a")
+    await settle()
+    clock.advance(400)
+    assert {value(await outcome(first)), value(await outcome(second))} == {b"a", None}
+
+
+async def test_a_closed_engine_leaves_no_timer(engine: MemoryEngine, clock: ManualClock) -> None:
+    await produce(engine, b"a")
+    await start_consume(engine)
+    assert clock.timers > 0
+    await engine.close()
+    await settle()
+    assert clock.timers == 0

@@ -23,6 +23,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.writes: list[bytes] = []
         self.closed = False
+        self.reading = True
 
     @property
     def written(self) -> bytes:
@@ -38,10 +39,10 @@ class Wire(asyncio.Transport):
         self.closed = True
 
     def pause_reading(self) -> None:
-        pass
+        self.reading = False
 
     def resume_reading(self) -> None:
-        pass
+        self.reading = True
 
 
 class Connection:
@@ -51,7 +52,9 @@ class Connection:
         self.answer_now = asyncio.Event()
         self.wire = Wire()
         config = uvicorn.Config(self.app, http=GuardedHttpProtocol, interface="asgi3", lifespan="off", log_config=None)
-        self.protocol = GuardedHttpProtocol(config, ServerState(), {})
+        state = ServerState()
+        state.default_headers = [(b"date", b"Thu, 01 Jan 1970 00:00:00 GMT")]
+        self.protocol = GuardedHttpProtocol(config, state, {})
         self.protocol.timeouts = Timeouts(header=10, body=30, idle=60)
         self.protocol.connection_made(self.wire)
 
@@ -163,6 +166,7 @@ def test_a_small_answer_is_one_write() -> None:
         await it.send(GET)
         assert [write.partition(b"\r\n")[0] for write in it.wire.writes] == [b"HTTP/1.1 200 OK"]
         assert it.wire.written.endswith(b"\r\n\r\nok")
+        assert b"\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n" in it.wire.written
 
     run(story)
 
@@ -184,7 +188,8 @@ def test_a_client_that_wants_no_other_answer_gets_its_connection_closed(head: by
 
 def test_pipelined_requests_are_answered_in_order() -> None:
     async def story(it: Connection) -> None:
-        await it.send(GET * 3)
+        await it.send(GET)
+        await it.send(GET * 2)
         assert it.wire.written == b""
         it.answer_now.set()
         await settle()
@@ -273,3 +278,71 @@ def test_a_client_that_asks_before_it_sends_its_body_is_told_to_go_on_only_if_it
         assert b"100 Continue" not in it.wire.written
 
     run(refused)
+
+
+def test_on_a_connection_that_is_closing_no_other_request_is_served() -> None:
+    async def story(it: Connection) -> None:
+        served: list[str] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            served.append(scope["path"])
+            await it.answer_now.wait()
+            scope["extensions"][ANSWER](200, b"content-length: 2\r\n", b"ok")
+
+        it.protocol.app = app
+        await it.send(GET + GET.replace(b"/x", b"/consume"))
+        it.wire.close()
+        it.answer_now.set()
+        await settle()
+        assert served == ["/x"]
+
+    run(story)
+
+
+def test_after_the_last_pipelined_answer_the_client_is_read_again() -> None:
+    async def story(it: Connection) -> None:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await it.answer_now.wait()
+            scope["extensions"][ANSWER](200, b"content-length: 2\r\n", b"ok")
+
+        it.protocol.app = app
+        await it.send(GET * 2)
+        assert not it.wire.reading
+        it.answer_now.set()
+        await settle()
+        assert it.wire.reading
+
+    run(story)
+
+
+def test_whoever_waits_for_the_client_learns_that_the_answer_is_out() -> None:
+    async def story(it: Connection) -> None:
+        heard: list[str] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            watching = asyncio.ensure_future(receive())
+            await asyncio.sleep(0)
+            scope["extensions"][ANSWER](200, b"content-length: 2\r\n", b"ok")
+            heard.append((await watching)["type"])
+
+        it.protocol.app = app
+        await it.send(GET)
+        assert heard == ["http.disconnect"]
+
+    run(story)
+
+
+def test_after_a_refused_body_has_come_all_the_same_the_next_request_is_waited_for_as_usual() -> None:
+    async def story(it: Connection) -> None:
+        async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"][ANSWER](413, b"content-length: 0\r\n", b"")
+
+        it.protocol.app = refuse
+        await it.send(HEAD)
+        assert it.wait(29)
+        await it.send(b"1234")
+        assert it.wait(60)
+        assert not it.wait(1)
+
+    run(story)

@@ -83,8 +83,9 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(chunks: list[bytes], 
         async with broker(max_body_bytes=2000) as it:
             await it.post("/topics/register", {"topic": "t"})
             length = ("content-length", str(sum(map(len, chunks))))
-            answer = await it.ask("POST", "/produce", chunks, (*JSON, length) if announced else JSON)
-            assert answer.status == status
+            headers = (*JSON, length) if announced else JSON
+            assert (await it.ask("POST", "/topics/register", chunks, headers)).status == status
+            assert (await it.ask("POST", "/produce", chunks, headers)).status == status
             assert (await it.get("/stats")).json()["topics"] == {"t": 1 if status == 200 else 0}
 
     asyncio.run(run())
@@ -183,9 +184,15 @@ def test_no_answer_relaxes_the_same_origin_policy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "method", "status"), [("/nothing", "GET", 404), ("/produce", "GET", 405), ("/stats", "POST", 405)]
+    ("path", "method", "status", "allowed"),
+    [
+        *(("/nothing", "GET", 404, None), ("/health/", "GET", 404, None)),
+        *(("/produce", "GET", 405, "POST"), ("/stats", "POST", 405, "GET")),
+    ],
 )
-def test_a_wrong_path_or_method_is_a_problem_with_a_sentence(path: str, method: str, status: int) -> None:
+def test_a_wrong_path_or_method_is_a_problem_with_a_sentence(
+    path: str, method: str, status: int, allowed: str | None
+) -> None:
     async def run() -> Answer:
         async with broker() as it:
             return await it.ask(method, path, headers=JSON)
@@ -194,6 +201,7 @@ def test_a_wrong_path_or_method_is_a_problem_with_a_sentence(path: str, method: 
     assert answer.status == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json().keys() == {"type", "title", "status", "detail", "code"}
+    assert answer.headers.get("allow") == allowed
     assert "/docs" in answer.json()["detail"]
 
 

@@ -269,5 +269,7 @@ def test_a_refused_body_lists_each_fault_with_its_place_and_without_what_was_sen
         assert all(error.keys() == {"loc", "msg", "type"} for error in answer["errors"])
         assert "letters, digits" in answer["detail"]
         assert "secret" not in str(answer)
+        answer = (await it.post("/topics/register", {"topic": ".."})).json()
+        assert [error["loc"] for error in answer["errors"]] == ["topic"]
 
     tell(story)
