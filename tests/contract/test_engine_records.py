@@ -7,15 +7,20 @@ import pytest
 
 from mini_kafka.core.errors import (
     BrokerStopping,
+    InvalidRecord,
     OffsetOutOfRange,
+    ProducerFenced,
     RecordTooLarge,
+    SequenceGap,
     UnknownPartition,
     UnknownTopic,
 )
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.partitioner import partition_for_key
+from mini_kafka.core.producer_sequences import ProducerSequence
 from mini_kafka.core.record_batch import NewRecord, Record
-from mini_kafka.engine.port import EARLIEST, LATEST, Caller, Engine, Fetched
+from mini_kafka.engine.port import EARLIEST, LATEST, Caller, Engine
+from tests.support.reading import Fetched, fetch, offset_at
 
 pytestmark = pytest.mark.anyio
 
@@ -26,12 +31,12 @@ Unique = Callable[[str], str]
 async def fetch_all(engine: Engine, caller: Caller, partition: TopicPartition) -> list[Record]:
     """Read a partition from its start to its end, with as many fetches as it takes."""
     records: list[Record] = []
-    end = await engine.list_offsets(caller, partition, LATEST)
-    offset = await engine.list_offsets(caller, partition, EARLIEST)
+    end = await offset_at(engine, caller, partition, LATEST)
+    offset = await offset_at(engine, caller, partition, EARLIEST)
     assert end is not None
     assert offset is not None
     while offset < end:
-        fetched = await engine.fetch(caller, partition, offset, max_records=100, wait_ms=WAIT_MS)
+        fetched = await fetch(engine, caller, partition, offset, max_records=100, wait_ms=WAIT_MS)
         records += fetched.records
         offset = fetched.records[-1].offset + 1
     return records
@@ -101,7 +106,7 @@ async def test_a_record_that_is_too_large_refuses_its_whole_call(
         await engine.produce(caller, name, [*records, NewRecord(b"x" * 2000, b"10")])
     assert refusal.value.index == 10
     for number in range(3):
-        assert await engine.list_offsets(caller, TopicPartition(name, number), LATEST) == 0
+        assert await offset_at(engine, caller, TopicPartition(name, number), LATEST) == 0
 
 
 async def test_what_is_not_there_is_refused(engine: Engine, caller: Caller, topic: str, unique: Unique) -> None:
@@ -113,18 +118,16 @@ async def test_what_is_not_there_is_refused(engine: Engine, caller: Caller, topi
         (TopicPartition(topic, 1), UnknownPartition),
     ):
         with pytest.raises(refusal):
-            await engine.fetch(caller, partition, 0, max_records=1)
-        with pytest.raises(refusal):
-            await engine.list_offsets(caller, partition, LATEST)
+            await fetch(engine, caller, partition, 0, max_records=1)
 
 
 async def test_a_fetch_starts_at_its_offset_and_knows_the_bounds(engine: Engine, caller: Caller, topic: str) -> None:
     partition = TopicPartition(topic, 0)
     await engine.produce(caller, topic, [NewRecord(b"%d" % number) for number in range(5)])
-    fetched = await engine.fetch(caller, partition, 2, max_records=2, wait_ms=WAIT_MS)
+    fetched = await fetch(engine, caller, partition, 2, max_records=2, wait_ms=WAIT_MS)
     assert [record.value for record in fetched.records] == [b"2", b"3"]
     assert (fetched.log_start_offset, fetched.high_watermark) == (0, 5)
-    at_end = await engine.fetch(caller, partition, 5, max_records=2)
+    at_end = await fetch(engine, caller, partition, 5, max_records=2)
     assert at_end == Fetched((), 0, 5)
 
 
@@ -132,11 +135,11 @@ async def test_a_fetch_starts_at_its_offset_and_knows_the_bounds(engine: Engine,
 async def test_an_offset_outside_the_log_is_refused(engine: Engine, caller: Caller, topic: str, offset: int) -> None:
     await engine.produce(caller, topic, [NewRecord(b"")] * 2)
     with pytest.raises(OffsetOutOfRange):
-        await engine.fetch(caller, TopicPartition(topic, 0), offset, max_records=1)
+        await fetch(engine, caller, TopicPartition(topic, 0), offset, max_records=1)
 
 
 async def test_a_waiting_fetch_ends_with_the_first_record(engine: Engine, caller: Caller, topic: str) -> None:
-    waiting = asyncio.create_task(engine.fetch(caller, TopicPartition(topic, 0), 0, max_records=10, wait_ms=WAIT_MS))
+    waiting = asyncio.create_task(fetch(engine, caller, TopicPartition(topic, 0), 0, max_records=10, wait_ms=WAIT_MS))
     await asyncio.sleep(0)
     await engine.produce(caller, topic, [NewRecord(b"a")])
     fetched = await asyncio.wait_for(waiting, WAIT_MS / 1000)
@@ -144,7 +147,7 @@ async def test_a_waiting_fetch_ends_with_the_first_record(engine: Engine, caller
 
 
 async def test_a_waiting_fetch_ends_empty(engine: Engine, caller: Caller, topic: str) -> None:
-    assert (await engine.fetch(caller, TopicPartition(topic, 0), 0, max_records=1, wait_ms=20)).records == ()
+    assert (await fetch(engine, caller, TopicPartition(topic, 0), 0, max_records=1, wait_ms=20)).records == ()
 
 
 async def test_a_time_finds_the_first_record_at_or_after_it(engine: Engine, caller: Caller, topic: str) -> None:
@@ -152,8 +155,8 @@ async def test_a_time_finds_the_first_record_at_or_after_it(engine: Engine, call
     for later in (100, 300, 200, 400):
         await engine.produce(caller, topic, [NewRecord(b"", timestamp_ms=start + later)])
     partition = TopicPartition(topic, 0)
-    found = [await engine.list_offsets(caller, partition, start + later) for later in (0, 100, 101, 301, 400, 401)]
-    assert found == [0, 0, 1, 3, 3, None]
+    found = [await offset_at(engine, caller, partition, start + later) for later in (0, 100, 101, 301, 400, 401)]
+    assert found == [0, 0, 1, 3, 3, 4]
 
 
 async def test_a_closed_engine_refuses_records(engine: Engine, caller: Caller, topic: str) -> None:
@@ -165,9 +168,56 @@ async def test_a_closed_engine_refuses_records(engine: Engine, caller: Caller, t
 async def test_closing_ends_all_waiting(engine: Engine, caller: Caller, topic: str) -> None:
     partition = TopicPartition(topic, 0)
     fetches = [
-        asyncio.create_task(engine.fetch(caller, partition, 0, max_records=1, wait_ms=WAIT_MS)) for _ in range(5)
+        asyncio.create_task(fetch(engine, caller, partition, 0, max_records=1, wait_ms=WAIT_MS)) for _ in range(5)
     ]
     await asyncio.sleep(0)
     await engine.close()
     for fetched in await asyncio.wait_for(asyncio.gather(*fetches), WAIT_MS / 2000):
         assert fetched.records == ()
+
+
+async def test_a_record_goes_to_the_partition_that_it_names(engine: Engine, caller: Caller, wide_topic: str) -> None:
+    records = [NewRecord(b"", b"key", partition=number) for number in (2, 0, 1)]
+    assert [place.partition for place in await engine.produce(caller, wide_topic, records)] == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        (NewRecord(b"", partition=3), "record 1 is for partition 3, and topic .* has 0 to 2"),
+        (NewRecord(b"", partition=-1), "record 1 is for partition -1"),
+        (NewRecord(b"", timestamp_ms=-1), "record 1 has the timestamp -1"),
+        (NewRecord(b"", timestamp_ms=2**63), "record 1 has the timestamp"),
+    ],
+)
+async def test_one_record_that_no_log_takes_refuses_the_whole_call(
+    engine: Engine, caller: Caller, wide_topic: str, record: NewRecord, says: str
+) -> None:
+    with pytest.raises(InvalidRecord, match=says):
+        await engine.produce(caller, wide_topic, [NewRecord(b"good"), record])
+    assert (await engine.describe_topic(caller, wide_topic)).record_count == 0
+
+
+async def test_producing_creates_a_topic_only_when_asked_to(engine: Engine, caller: Caller, unique: Unique) -> None:
+    name = unique("new")
+    with pytest.raises(UnknownTopic):
+        await engine.produce(caller, name, [NewRecord(b"")])
+    [place] = await engine.produce(caller, name, [NewRecord(b"")], create=True)
+    assert place.offset == 0
+
+
+async def test_a_request_that_comes_again_appends_nothing_and_gets_the_first_answer(
+    engine: Engine, caller: Caller, topic: str
+) -> None:
+    first = await engine.produce(caller, topic, [NewRecord(b"a")] * 2, sequence=ProducerSequence("till", 0, 0))
+    second = await engine.produce(caller, topic, [NewRecord(b"b")], sequence=ProducerSequence("till", 0, 1))
+    assert await engine.produce(caller, topic, [NewRecord(b"a")] * 2, sequence=ProducerSequence("till", 0, 0)) == first
+    assert await engine.produce(caller, topic, [NewRecord(b"b")], sequence=ProducerSequence("till", 0, 1)) == second
+    with pytest.raises(SequenceGap):
+        await engine.produce(caller, topic, [NewRecord(b"c")], sequence=ProducerSequence("till", 0, 3))
+    await engine.produce(caller, topic, [NewRecord(b"c")], sequence=ProducerSequence("till", 1, 0))
+    with pytest.raises(ProducerFenced):
+        await engine.produce(caller, topic, [NewRecord(b"d")], sequence=ProducerSequence("till", 0, 2))
+    assert [record.value for record in await fetch_all(engine, caller, TopicPartition(topic, 0))] == [
+        b"a", b"a", b"b", b"c",
+    ]  # fmt: skip

@@ -8,6 +8,7 @@ from mini_kafka.core.errors import InvalidConfig, InvalidPartitions, InvalidTopi
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Caller, Engine, TopicDescription
+from tests.support.reading import fetch
 
 pytestmark = pytest.mark.anyio
 
@@ -95,7 +96,7 @@ async def test_a_deleted_topic_takes_its_records_and_offsets_with_it(
     assert await described(engine, caller, topic) is None
     assert await engine.committed_offsets(caller, group) == {}
     with pytest.raises(UnknownTopic):
-        await engine.fetch(caller, partition, 0, max_records=1)
+        await fetch(engine, caller, partition, 0, max_records=1)
     with pytest.raises(UnknownTopic):
         await engine.delete_topic(caller, topic)
     again = await engine.create_topic(caller, topic)
@@ -108,3 +109,50 @@ async def test_the_epoch_stays_the_same_for_this_life_of_the_log(engine: Engine,
     epoch = engine.epoch
     await engine.produce(caller, topic, [NewRecord(b"")])
     assert engine.epoch == epoch != ""
+
+
+async def test_putting_a_topic_makes_it_once_and_then_finds_it(engine: Engine, caller: Caller, unique: Unique) -> None:
+    name = unique("orders")
+    made, created = await engine.put_topic(caller, name, partitions=2, configs={"retention.ms": "1000"})
+    assert created
+    assert await engine.put_topic(caller, name, partitions=2, configs={"retention.ms": "1000"}) == (made, False)
+    assert await engine.put_topic(caller, name) == (made, False)
+    assert await engine.describe_topic(caller, name) == made
+
+
+async def test_putting_a_topic_that_is_there_as_another_is_refused(
+    engine: Engine, caller: Caller, unique: Unique
+) -> None:
+    name = unique("orders")
+    made, _ = await engine.put_topic(caller, name, partitions=2)
+    with pytest.raises(TopicExists, match="with 2 partitions, not 3"):
+        await engine.put_topic(caller, name, partitions=3)
+    with pytest.raises(TopicExists, match=r"retention\.ms=604800000, not 5"):
+        await engine.put_topic(caller, name, configs={"retention.ms": "5"})
+    with pytest.raises(InvalidConfig):
+        await engine.put_topic(caller, name, configs={"retention.ms": "soon"})
+    assert await engine.describe_topic(caller, name) == made
+
+
+async def test_a_topic_gets_more_partitions_and_other_configs_and_keeps_what_is_not_named(
+    engine: Engine, caller: Caller, wide_topic: str
+) -> None:
+    before = await engine.describe_topic(caller, wide_topic)
+    altered = await engine.alter_topic(caller, wide_topic, partitions=5, configs={"retention.ms": "1000"})
+    assert (len(altered.partitions), altered.topic_id) == (5, before.topic_id)
+    assert altered.config.as_mapping() == before.config.as_mapping() | {"retention.ms": "1000"}
+    assert await engine.alter_topic(caller, wide_topic, configs={"retention.bytes": "7"}) == (
+        await engine.describe_topic(caller, wide_topic)
+    )
+    assert (await engine.describe_topic(caller, wide_topic)).config.retention_ms == 1000
+
+
+async def test_a_refused_change_changes_nothing(engine: Engine, caller: Caller, wide_topic: str) -> None:
+    before = await engine.describe_topic(caller, wide_topic)
+    with pytest.raises(InvalidPartitions):
+        await engine.alter_topic(caller, wide_topic, partitions=2, configs={"retention.ms": "1000"})
+    with pytest.raises(InvalidConfig):
+        await engine.alter_topic(caller, wide_topic, partitions=5, configs={"retention.ms": "soon"})
+    assert await engine.describe_topic(caller, wide_topic) == before
+    with pytest.raises(UnknownTopic):
+        await engine.alter_topic(caller, f"{wide_topic}-not", partitions=5)

@@ -2,12 +2,16 @@
 
     BrokerError                   answered: the caller did, or met, something that has a name
     ├── InvalidTopic              a name that breaks Kafka's rules, or collides with another topic's
-    ├── TopicExists               created a second time
+    ├── TopicExists               created a second time, or to be something else than it is
     ├── UnknownTopic              not there
     ├── UnknownPartition          the topic has fewer partitions
     ├── InvalidPartitions         a number of partitions that no topic can have
     ├── InvalidConfig             a config's name or value
+    ├── PartitionLimitReached     the broker has as many partitions as it may have
+    ├── InvalidRecord             a record that no log takes
     ├── RecordTooLarge            over `max.message.bytes`
+    ├── SequenceGap               a producer's request that does not follow its last one
+    ├── ProducerFenced            a request of a producer's older self
     ├── OffsetOutOfRange          below the log start offset, or beyond the log end offset
     ├── UnknownConsumer           a consumer that did not register
     ├── MemoryLimitReached        the log's memory is full; the same request may succeed later
@@ -33,7 +37,8 @@ class UnknownTopic(BrokerError):
     """There is no topic of this name."""
 
     def __init__(self, topic: str) -> None:
-        super().__init__(f"topic {topic!r} does not exist: register it with POST /topics/register")
+        self.topic = topic
+        super().__init__(f"topic {topic!r} does not exist")
 
 
 class UnknownPartition(BrokerError):
@@ -51,6 +56,27 @@ class InvalidConfig(BrokerError):
     """A config has an unknown name, or a value that it does not take."""
 
 
+class PartitionLimitReached(BrokerError):
+    """All topics together have as many partitions as the broker allows."""
+
+    retry_after_s = 1
+
+    def __init__(self, held: int, wanted: int, limit: int) -> None:
+        super().__init__(
+            f"the broker has {held} partitions, and {wanted} more would pass MINI_KAFKA_MAX_PARTITIONS ({limit}):"
+            " delete a topic, or raise the limit"
+        )
+
+
+class InvalidRecord(BrokerError):
+    """A record that no log takes."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        self.index = index
+        self.reason = reason
+        super().__init__(f"record {index} {reason}")
+
+
 class RecordTooLarge(BrokerError):
     """A record's batch is larger than `max.message.bytes`."""
 
@@ -64,20 +90,41 @@ class RecordTooLarge(BrokerError):
         )
 
 
+class SequenceGap(BrokerError):
+    """A producer's request is neither the one after its last nor a recent one."""
+
+    def __init__(self, producer_id: str, topic: str, expected: int, got: int) -> None:
+        super().__init__(
+            f"producer {producer_id!r} sent request {got} to topic {topic!r}, and {expected} is next:"
+            " send the requests in their order, or begin again at 0 with a higher epoch"
+        )
+
+
+class ProducerFenced(BrokerError):
+    """A newer self of this producer has taken over."""
+
+    def __init__(self, producer_id: str, epoch: int, current: int) -> None:
+        super().__init__(
+            f"producer {producer_id!r} is at epoch {current}, and this request is of epoch {epoch}:"
+            " another instance has taken its place, so stop, or take a higher epoch"
+        )
+
+
 class OffsetOutOfRange(BrokerError):
     """The offset is outside the log."""
 
-    def __init__(self, offset: int, start: int, end: int) -> None:
+    def __init__(self, offset: int, start: int, end: int, partition: object = "") -> None:
         self.log_start_offset = start
         self.log_end_offset = end
-        super().__init__(f"offset {offset} is outside the log, which holds {start} to {end}")
+        place = f" of partition {partition}" if partition != "" else ""
+        super().__init__(f"offset {offset} is outside the log{place}, which holds {start} to {end}")
 
 
 class UnknownConsumer(BrokerError):
     """No consumer of this id has registered since the broker started."""
 
     def __init__(self, consumer_id: str) -> None:
-        super().__init__(f"consumer {consumer_id!r} is not registered: register it with POST /consumers/register")
+        super().__init__(f"consumer {consumer_id!r} is not registered")
 
 
 class MemoryLimitReached(BrokerError):

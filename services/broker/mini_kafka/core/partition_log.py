@@ -7,6 +7,7 @@ in a hole gets the next batch. The log never looks into a batch, and does not de
 `retention`'s.
 """
 
+import sys
 from array import array
 from bisect import bisect_right
 
@@ -72,8 +73,8 @@ class PartitionLog:
         self.log_end_offset = record_batch.next_offset(stored)
         return offset
 
-    def fetch(self, offset: int, max_bytes: int) -> list[bytes]:
-        """Give the batches from the one that holds `offset` on, up to `max_bytes` but at least one.
+    def fetch(self, offset: int, max_bytes: int, max_batches: int = sys.maxsize) -> list[bytes]:
+        """Give the batches from the one that holds `offset` on, up to both limits but at least one.
 
         The first batch may start below `offset`; none is given at the log end offset.
 
@@ -90,7 +91,7 @@ class PartitionLog:
             if not batches and record_batch.next_offset(batch) <= offset:
                 continue  # the offset lies in a hole, or at the end
             size += len(batch)
-            if batches and size > max_bytes:
+            if batches and (size > max_bytes or len(batches) >= max_batches):
                 break
             batches.append(batch)
         return batches

@@ -22,7 +22,9 @@ from mini_kafka.core.errors import RecordTooLarge
 
 HEADER_BYTES = 61
 MAGIC = 2
+COMPRESSION_BITS = 0x07
 LOG_APPEND_TIME_BIT = 0x08
+CONTROL_BIT = 0x20
 LEADER_EPOCH = 0
 """The epoch of the only leader that a log without replicas ever has."""
 
@@ -45,12 +47,24 @@ Headers = tuple[tuple[str, bytes | None], ...]
 
 
 class NewRecord(NamedTuple):
-    """A record that has no offset yet. Without a timestamp it gets the time of its append."""
+    """A record that has no offset yet. Without a timestamp it gets the time of its append.
+
+    A record that names no partition goes where the partitioner puts it.
+    """
 
     value: bytes | None
     key: bytes | None = None
     headers: Headers = ()
     timestamp_ms: int | None = None
+    partition: int | None = None
+
+
+class UnreadableRecord(NamedTuple):
+    """The place of a record whose batch cannot be decoded, and the reason."""
+
+    offset: int
+    timestamp_ms: int
+    decode_error: str
 
 
 class Record(NamedTuple):
@@ -131,6 +145,24 @@ def record_count(batch: bytes | bytearray) -> int:
 def max_timestamp(batch: bytes | bytearray) -> int:
     """Read the latest timestamp of the batch's records, in milliseconds."""
     return int(_MAX_TIMESTAMP.unpack_from(batch, _MAX_TIMESTAMP_AT)[0])
+
+
+def compression(batch: bytes | bytearray) -> int:
+    """Read the number of the batch's codec; 0 is none."""
+    return int(_ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)[0]) & COMPRESSION_BITS
+
+
+def is_control(batch: bytes | bytearray) -> bool:
+    """Tell whether the batch holds transaction markers, which are for clients' libraries and no records."""
+    return bool(_ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)[0] & CONTROL_BIT)
+
+
+def with_records(batch: bytes, records: bytes) -> bytes:
+    """Give the batch with its records uncompressed; its length and CRC are those of the compressed one."""
+    header = bytearray(batch[:HEADER_BYTES])
+    (attributes,) = _ATTRIBUTES.unpack_from(header, _ATTRIBUTES_AT)
+    _ATTRIBUTES.pack_into(header, _ATTRIBUTES_AT, attributes & ~COMPRESSION_BITS)
+    return bytes(header) + records
 
 
 def read_records(batch: bytes) -> Iterator[Record]:

@@ -50,6 +50,10 @@ class RegisteredConsumers:
         except KeyError:
             raise UnknownConsumer(consumer_id) from None
 
+    def find(self, consumer_id: str) -> RegisteredConsumer | None:
+        """Give a consumer, or None where none of this id has registered."""
+        return self._consumers.get(consumer_id)
+
     def register(self, consumer_id: str, topic: Topic) -> RegisteredConsumer:
         """Let a consumer read a topic: where it stopped if it has read it before, else from the log start.
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from mini_kafka.core.errors import (
     InvalidPartitions,
     InvalidTopic,
+    PartitionLimitReached,
     TopicExists,
     UnknownPartition,
     UnknownTopic,
@@ -21,6 +22,9 @@ from mini_kafka.core.partition_log import PartitionLog
 from mini_kafka.core.topic_config import TopicConfig
 
 MAX_NAME_LENGTH = 249
+MAX_PARTITIONS = 10_000
+"""How many partitions all topics may have together, unless the broker is told otherwise: an empty one costs 0.5 KB,
+and describing or sweeping all of them stays within milliseconds."""
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -88,10 +92,12 @@ class Topic:
 
 
 class Topics:
-    """All topics by name."""
+    """All topics by name, with at most `max_partitions` partitions in all."""
 
-    def __init__(self, budget: MemoryBudget) -> None:
+    def __init__(self, budget: MemoryBudget, max_partitions: int = MAX_PARTITIONS) -> None:
         self._budget = budget
+        self._max_partitions = max_partitions
+        self.partition_count = 0
         self._topics: dict[str, Topic] = {}
         self._collision_keys: dict[str, str] = {}
 
@@ -124,6 +130,7 @@ class Topics:
             InvalidTopic: the name is not allowed, or differs from a topic's only in '.' and '_', which Kafka
                 refuses because their metrics would have one name.
             InvalidPartitions: `partitions` is not positive.
+            PartitionLimitReached: all topics together would have too many.
         """
         check_name(name)
         if name in self._topics:
@@ -134,10 +141,28 @@ class Topics:
                 f"topic name {name!r} collides with topic {self._collision_keys[key]!r}:"
                 " '.' and '_' count as the same character, so choose a name that differs elsewhere"
             )
+        self._check_limit(partitions)
         topic = Topic(name, topic_id, config, partitions, self._budget)
         self._topics[name] = topic
+        self.partition_count += partitions
         self._collision_keys[key] = name
         return topic
+
+    def add_partitions(self, topic: Topic, total: int) -> None:
+        """Grow a topic to `total` partitions; the new ones are empty.
+
+        Raises:
+            InvalidPartitions: it has as many already.
+            PartitionLimitReached: all topics together would have too many.
+        """
+        more = total - len(topic.logs)
+        self._check_limit(more)
+        topic.add_partitions(total)
+        self.partition_count += more
+
+    def _check_limit(self, more: int) -> None:
+        if more > 0 and self.partition_count + more > self._max_partitions:
+            raise PartitionLimitReached(self.partition_count, more, self._max_partitions)
 
     def delete(self, name: str) -> Topic:
         """Take a topic away; the caller drains its logs, which may take a while.
@@ -147,5 +172,6 @@ class Topics:
         """
         topic = self.get(name)
         del self._topics[name]
+        self.partition_count -= len(topic.logs)
         del self._collision_keys[name.replace(".", "_")]
         return topic

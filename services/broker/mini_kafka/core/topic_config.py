@@ -46,6 +46,14 @@ class TopicConfig:
         """Whether records get the broker's time, whatever their producer says."""
         return self.message_timestamp_type == "LogAppendTime"
 
+    def agrees_with(self, wanted: Mapping[str, str]) -> bool:
+        """Tell whether these configs have the wanted values.
+
+        Raises:
+            InvalidConfig: a name is unknown, or a value is not allowed.
+        """
+        return self.with_changes(wanted) == self
+
     def as_mapping(self) -> dict[str, str]:
         """Give every config by Kafka's name, as text."""
         return {name: str(getattr(self, definition.attribute)) for name, definition in CONFIGS.items()}

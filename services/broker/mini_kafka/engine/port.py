@@ -11,14 +11,18 @@ from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from mini_kafka.core.offsets import TopicPartition
-from mini_kafka.core.record_batch import NewRecord, Record
+from mini_kafka.core.producer_sequences import ProducerSequence
+from mini_kafka.core.record_batch import NewRecord, Record, UnreadableRecord
 from mini_kafka.core.topic_config import TopicConfig
 
 ANONYMOUS: Final = "ANONYMOUS"
 EARLIEST: Final = -2
-"""Asks `list_offsets` for the log start offset: Kafka's own number for it."""
+"""Asks `offsets_at` for the log start offset: Kafka's own number for it."""
 LATEST: Final = -1
-"""Asks `list_offsets` for the high watermark: Kafka's own number for it."""
+"""Asks `offsets_at` for the high watermark: Kafka's own number for it."""
+
+READ_BYTES: Final = 1024 * 1024
+"""How many bytes of batches a read takes unless told otherwise: a few milliseconds of decoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,21 @@ class Appended(NamedTuple):
     timestamp_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What a fetch found, and the bounds of the log at that moment."""
+class ReadRecord(NamedTuple):
+    """A record that was read, and the partition that it lies in."""
 
-    records: tuple[Record, ...]
-    log_start_offset: int
-    high_watermark: int
+    partition: int
+    record: Record | UnreadableRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a read found: records, the offset to go on at in each partition, and whether that is the end for now."""
+
+    topic_id: UUID
+    records: tuple[ReadRecord, ...]
+    positions: Mapping[int, int]
+    up_to_date: bool
 
 
 class ConsumedRecord(NamedTuple):
@@ -103,7 +115,33 @@ class Engine(Protocol):
         """Make a topic, with the broker's defaults for what is not said.
 
         Raises:
-            TopicExists, InvalidTopic, InvalidPartitions, InvalidConfig: nothing was created.
+            TopicExists, InvalidTopic, InvalidPartitions, InvalidConfig, PartitionLimitReached: nothing was created.
+        """
+
+    async def put_topic(
+        self, caller: Caller, name: str, *, partitions: int | None = None, configs: Mapping[str, str] | None = None
+    ) -> tuple[TopicDescription, bool]:
+        """Have a topic that is as described, and say whether it was made just now.
+
+        Raises:
+            TopicExists: it is there, and has another number of partitions or other configs.
+            InvalidTopic, InvalidPartitions, InvalidConfig, PartitionLimitReached: nothing was created.
+        """
+
+    async def alter_topic(
+        self, caller: Caller, name: str, *, partitions: int | None = None, configs: Mapping[str, str] | None = None
+    ) -> TopicDescription:
+        """Give a topic more partitions, other configs, or both.
+
+        Raises:
+            UnknownTopic, InvalidPartitions, InvalidConfig, PartitionLimitReached: nothing was changed.
+        """
+
+    async def describe_topic(self, caller: Caller, name: str) -> TopicDescription:
+        """Show one topic.
+
+        Raises:
+            UnknownTopic: it does not exist.
         """
 
     async def ensure_topic(self, caller: Caller, name: str, *, explicit: bool) -> TopicDescription:
@@ -124,29 +162,53 @@ class Engine(Protocol):
     async def describe_topics(self, caller: Caller) -> Sequence[TopicDescription]:
         """List all topics by name."""
 
-    async def produce(self, caller: Caller, topic: str, records: Sequence[NewRecord]) -> Sequence[Appended]:
+    async def produce(
+        self,
+        caller: Caller,
+        topic: str,
+        records: Sequence[NewRecord],
+        *,
+        create: bool = False,
+        sequence: ProducerSequence | None = None,
+    ) -> Sequence[Appended]:
         """Append records, all of them or none, and say where each came to lie.
 
-        Keyed records go where Kafka's default partitioner puts them, the others of one call to one partition.
+        A record that names no partition goes where Kafka's default partitioner puts its key, and those of one call
+        without a key to one partition. With `create`, a missing topic is made, as `ensure_topic` makes one that
+        is only needed. A request whose `sequence` was answered before gets that answer again.
 
         Raises:
-            UnknownTopic, RecordTooLarge, MemoryLimitReached, BrokerStopping: nothing was appended.
+            UnknownTopic, InvalidTopic, InvalidRecord, RecordTooLarge, MemoryLimitReached, BrokerStopping,
+            PartitionLimitReached, SequenceGap, ProducerFenced: nothing was appended.
         """
 
-    async def fetch(
-        self, caller: Caller, partition: TopicPartition, offset: int, *, max_records: int, wait_ms: int = 0
-    ) -> Fetched:
-        """Read at most `max_records` records from `offset` on; with `wait_ms`, wait for the first one.
+    async def read(
+        self,
+        caller: Caller,
+        topic: str,
+        positions: Mapping[int, int],
+        *,
+        partition: int | None = None,
+        max_records: int,
+        max_bytes: int = READ_BYTES,
+        wait_ms: int = 0,
+    ) -> Read:
+        """Read records of one partition or of all, from a position in each; with `wait_ms`, wait for the first one.
+
+        A partition without a position is read from its start. At least one record is read where there is one, and
+        no more of them than come in batches of `max_bytes`.
 
         Raises:
             UnknownTopic, UnknownPartition, OffsetOutOfRange: nothing was read.
         """
 
-    async def list_offsets(self, caller: Caller, partition: TopicPartition, at: int) -> int | None:
-        """Look an offset up: EARLIEST, LATEST, or the first record at or after a time in milliseconds.
+    async def offsets_at(self, caller: Caller, topic: str, at: int) -> Sequence[int]:
+        """Look an offset up in each partition: EARLIEST, LATEST, or the first record at or after a time (ms).
+
+        Where there is no such record it is the high watermark.
 
         Raises:
-            UnknownTopic, UnknownPartition: there is no such log.
+            UnknownTopic: it does not exist.
         """
 
     async def commit_offsets(self, caller: Caller, group: str, offsets: Mapping[TopicPartition, int]) -> None:

@@ -51,6 +51,12 @@ class RetentionSweeper:
         self._doomed.extend(logs)
         self._arm(0)
 
+    def reconfigured(self) -> None:
+        """Look at every log again, soon: a topic's configs have changed."""
+        if self._pass is not None:
+            self._earliest_ms = self._clock.now_ms()  # a pass is under way, and may have been at this topic already
+        self._arm(0)
+
     def close(self) -> None:
         """Stop sweeping."""
         self._closed = True

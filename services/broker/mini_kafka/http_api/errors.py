@@ -24,12 +24,23 @@ HTTP_STATUS: Mapping[type[core.BrokerError], tuple[HTTPStatus, str]] = {
     core.UnknownPartition: (HTTPStatus.NOT_FOUND, "UNKNOWN_TOPIC_OR_PARTITION"),
     core.InvalidPartitions: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_PARTITIONS"),
     core.InvalidConfig: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_CONFIG"),
+    core.PartitionLimitReached: (HTTPStatus.TOO_MANY_REQUESTS, "POLICY_VIOLATION"),
+    core.InvalidRecord: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_RECORD"),
+    core.SequenceGap: (HTTPStatus.CONFLICT, "OUT_OF_ORDER_SEQUENCE_NUMBER"),
+    core.ProducerFenced: (HTTPStatus.FORBIDDEN, "INVALID_PRODUCER_EPOCH"),
     core.RecordTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "MESSAGE_TOO_LARGE"),
     core.OffsetOutOfRange: (HTTPStatus.GONE, "OFFSET_OUT_OF_RANGE"),
     core.UnknownConsumer: (HTTPStatus.NOT_FOUND, "UNKNOWN_MEMBER_ID"),
     core.MemoryLimitReached: (HTTPStatus.TOO_MANY_REQUESTS, "THROTTLING_QUOTA_EXCEEDED"),
     core.BrokerStopping: (HTTPStatus.SERVICE_UNAVAILABLE, "BROKER_NOT_AVAILABLE"),
 }
+
+
+HTTP_HINT: Mapping[type[core.BrokerError], str] = {
+    core.UnknownTopic: "create it with POST /topics/register or PUT /v1/topics/NAME",
+    core.UnknownConsumer: "register it with POST /consumers/register",
+}
+"""What to do about a refusal over HTTP, where the core, which knows no listener, cannot say it."""
 
 
 class RequestRefused(Exception):
@@ -78,7 +89,9 @@ def problem_of(error: Exception) -> ProblemAnswer | None:
     """Make the answer to a refusal, or None for an exception that is a bug."""
     if isinstance(error, core.BrokerError):
         status, code = HTTP_STATUS[type(error)]
-        return problem(status, str(error), code=code, retry_after_s=getattr(error, "retry_after_s", None))
+        hint = HTTP_HINT.get(type(error))
+        detail = f"{error}: {hint}" if hint else str(error)
+        return problem(status, detail, code=code, retry_after_s=getattr(error, "retry_after_s", None))
     if isinstance(error, RequestRefused):
         return problem(error.status, str(error), errors=error.errors)
     if isinstance(error, ValidationError):

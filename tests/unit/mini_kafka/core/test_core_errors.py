@@ -29,11 +29,16 @@ def test_every_error_hangs_where_the_tree_draws_it() -> None:
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (errors.UnknownTopic("orders"), ["'orders'", "register"]),
+        (errors.UnknownTopic("orders"), ["'orders'"]),
         (errors.UnknownPartition("orders", 7, 3), ["'orders'", "7", "0 to 2"]),
         (errors.RecordTooLarge(4, 2000, 1000), ["record 4", "2000", "max.message.bytes", "1000"]),
+        (errors.InvalidRecord(4, "has no key"), ["record 4 has no key"]),
+        (errors.PartitionLimitReached(9, 2, 10), ["9", "2 more", "MINI_KAFKA_MAX_PARTITIONS (10)", "delete a topic"]),
+        (errors.SequenceGap("till", "orders", 3, 7), ["'till'", "'orders'", "7", "3 is next"]),
+        (errors.ProducerFenced("till", 1, 2), ["'till'", "epoch 2", "epoch 1"]),
         (errors.OffsetOutOfRange(9, 2, 5), ["9", "2 to 5"]),
-        (errors.UnknownConsumer("c"), ["'c'", "register"]),
+        (errors.OffsetOutOfRange(9, 2, 5, 3), ["9", "partition 3", "2 to 5"]),
+        (errors.UnknownConsumer("c"), ["'c'"]),
         (errors.MemoryLimitReached(90, 20, 100), ["90", "20", "MINI_KAFKA_MEMORY_LIMIT", "100", "try again"]),
         (errors.BrokerStopping(), ["try again"]),
     ],

@@ -22,6 +22,7 @@ from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import EARLIEST, LATEST, Caller, ConsumerPlace
 from mini_kafka.engine.retention_sweeper import MIN_INTERVAL_MS
 from tests.support.clock import ManualClock
+from tests.support.reading import fetch, offset_at
 
 ME = Caller("test")
 MEMORY_LIMIT = 6_000
@@ -186,18 +187,18 @@ class LogModel(RuleBasedStateMachine):
         if name in self.topics:
             partition, log = self.partition(name, number)
             time_ms = self.clock.now_ms() + ago
-            expected = next((record.offset for record in log.records if record.timestamp_ms >= time_ms), None)
-            assert answer(self.engine.list_offsets(ME, partition, time_ms)) == expected
-            assert answer(self.engine.list_offsets(ME, partition, EARLIEST)) == log.start
-            assert answer(self.engine.list_offsets(ME, partition, LATEST)) == log.end
+            expected = next((record.offset for record in log.records if record.timestamp_ms >= time_ms), log.end)
+            assert answer(offset_at(self.engine, ME, partition, time_ms)) == expected
+            assert answer(offset_at(self.engine, ME, partition, EARLIEST)) == log.start
+            assert answer(offset_at(self.engine, ME, partition, LATEST)) == log.end
 
     @rule(name=topic_names, number=partition_numbers, drawn=st.integers(0, 200), most=st.integers(1, 9))
-    def fetch(self, name: str, number: int, drawn: int, most: int) -> None:
+    def read(self, name: str, number: int, drawn: int, most: int) -> None:
         if name not in self.topics:
             return
         partition, log = self.partition(name, number)
         offset = log.some_offset(drawn)
-        call = self.engine.fetch(ME, partition, offset, max_records=most)
+        call = fetch(self.engine, ME, partition, offset, max_records=most)
         if log.start <= offset <= log.end:
             expected = [record for record in log.records if record.offset >= offset][:most]
             assert list(answer(call).records) == expected

@@ -19,6 +19,7 @@ from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import Caller
 from tests.support.clock import ManualClock
+from tests.support.reading import fetch
 from tests.unit.mini_kafka.engine.conftest import MakeEngine
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +36,7 @@ async def bounds(engine: MemoryEngine) -> dict[str, list[tuple[int, int]]]:
 
 
 async def values(engine: MemoryEngine, topic: str, partition: int = 0) -> list[bytes | None]:
-    fetched = await engine.fetch(ME, TopicPartition(topic, partition), 0, max_records=10_000)
+    fetched = await fetch(engine, ME, TopicPartition(topic, partition), 0, max_records=10_000)
     return [record.value for record in fetched.records]
 
 
@@ -127,14 +128,14 @@ async def test_a_call_that_needs_many_batches_tells_every_place(engine: MemoryEn
     appended = await engine.produce(ME, "orders", records)
     for record, place in zip(records, appended, strict=True):
         partition = TopicPartition("orders", place.partition)
-        [found] = (await engine.fetch(ME, partition, place.offset, max_records=1)).records
+        [found] = (await fetch(engine, ME, partition, place.offset, max_records=1)).records
         assert (found.offset, found.value, found.timestamp_ms) == (place.offset, record.value, place.timestamp_ms)
 
 
 async def test_log_append_time_is_told_and_stored(engine: MemoryEngine, clock: ManualClock) -> None:
     await engine.create_topic(ME, "orders", configs={"message.timestamp.type": "LogAppendTime"})
     [place] = await engine.produce(ME, "orders", [NewRecord(b"", timestamp_ms=5)])
-    [record] = (await engine.fetch(ME, TopicPartition("orders", 0), 0, max_records=1)).records
+    [record] = (await fetch(engine, ME, TopicPartition("orders", 0), 0, max_records=1)).records
     assert place.timestamp_ms == record.timestamp_ms == clock.now_ms()
 
 
@@ -218,7 +219,7 @@ async def test_a_full_engine_reads_and_commits_on(make_engine: MakeEngine) -> No
     await engine.create_topic(ME, "orders")
     taken = await fill(engine, "orders")
     partition = TopicPartition("orders", 0)
-    assert len((await engine.fetch(ME, partition, 0, max_records=1000)).records) == taken
+    assert len((await fetch(engine, ME, partition, 0, max_records=1000)).records) == taken
     await engine.commit_offsets(ME, "g", {partition: 3})
     await engine.register_consumer(ME, "c", "orders")
     consumed = await engine.consume(ME, "c")

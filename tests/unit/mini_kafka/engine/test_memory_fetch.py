@@ -8,8 +8,9 @@ from mini_kafka.core.errors import OffsetOutOfRange, UnknownPartition, UnknownTo
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
-from mini_kafka.engine.port import EARLIEST, LATEST, Caller, Fetched
+from mini_kafka.engine.port import EARLIEST, LATEST, Caller
 from tests.support.clock import ManualClock
+from tests.support.reading import Fetched, fetch, offset_at
 from tests.support.tasks import outcome, settle
 from tests.unit.mini_kafka.engine.conftest import MakeEngine
 
@@ -25,7 +26,7 @@ async def produce(engine: MemoryEngine, *values: bytes, topic: str = "orders") -
 
 
 async def start_fetch(engine: MemoryEngine, offset: int, wait_ms: int = 1000) -> "asyncio.Task[Fetched]":
-    task = asyncio.create_task(engine.fetch(ME, ORDERS, offset, max_records=10, wait_ms=wait_ms))
+    task = asyncio.create_task(fetch(engine, ME, ORDERS, offset, max_records=10, wait_ms=wait_ms))
     await settle()
     return task
 
@@ -42,30 +43,30 @@ async def _orders(engine: MemoryEngine) -> None:
 async def test_a_fetch_starts_at_its_offset_also_inside_a_batch(engine: MemoryEngine) -> None:
     await produce(engine, b"a", b"b", b"c")
     await produce(engine, b"d")
-    fetched = await engine.fetch(ME, ORDERS, 1, max_records=10)
+    fetched = await fetch(engine, ME, ORDERS, 1, max_records=10)
     assert [record.value for record in fetched.records] == [b"b", b"c", b"d"]
     assert (fetched.log_start_offset, fetched.high_watermark) == (0, 4)
 
 
 async def test_a_fetch_gives_no_more_records_than_it_was_asked_for(engine: MemoryEngine) -> None:
     await produce(engine, b"a", b"b", b"c")
-    assert offsets(await engine.fetch(ME, ORDERS, 0, max_records=2)) == [0, 1]
-    assert offsets(await engine.fetch(ME, ORDERS, 2, max_records=2)) == [2]
+    assert offsets(await fetch(engine, ME, ORDERS, 0, max_records=2)) == [0, 1]
+    assert offsets(await fetch(engine, ME, ORDERS, 2, max_records=2)) == [2]
 
 
 async def test_a_reader_that_follows_its_fetches_sees_every_record_once(engine: MemoryEngine) -> None:
     for number in range(40):
         await produce(engine, *[b"x" * 50_000] * (number % 3 + 1))
     seen: list[int] = []
-    while found := offsets(await engine.fetch(ME, ORDERS, len(seen), max_records=7)):
+    while found := offsets(await fetch(engine, ME, ORDERS, len(seen), max_records=7)):
         seen += found
     assert seen == list(range(len(seen)))
-    assert len(seen) == await engine.list_offsets(ME, ORDERS, LATEST)
+    assert len(seen) == await offset_at(engine, ME, ORDERS, LATEST)
 
 
 async def test_a_fetch_at_the_end_is_empty_and_does_not_wait_unless_asked(engine: MemoryEngine) -> None:
     await produce(engine, b"a")
-    assert offsets(await engine.fetch(ME, ORDERS, 1, max_records=10)) == []
+    assert offsets(await fetch(engine, ME, ORDERS, 1, max_records=10)) == []
 
 
 @pytest.mark.parametrize("offset", [-1, 2])
@@ -74,7 +75,7 @@ async def test_an_offset_outside_the_log_is_refused_even_where_the_call_would_wa
 ) -> None:
     await produce(engine, b"a")
     with pytest.raises(OffsetOutOfRange):
-        await engine.fetch(ME, ORDERS, offset, max_records=10, wait_ms=1000)
+        await fetch(engine, ME, ORDERS, offset, max_records=10, wait_ms=1000)
 
 
 async def test_an_offset_that_retention_took_is_refused(engine: MemoryEngine, clock: ManualClock) -> None:
@@ -82,7 +83,7 @@ async def test_an_offset_that_retention_took_is_refused(engine: MemoryEngine, cl
     await produce(engine, b"a", topic="short")
     clock.advance(5_000)
     with pytest.raises(OffsetOutOfRange, match="which holds 1 to 1"):
-        await engine.fetch(ME, TopicPartition("short", 0), 0, max_records=1)
+        await fetch(engine, ME, TopicPartition("short", 0), 0, max_records=1)
 
 
 async def test_what_is_not_there_is_refused(engine: MemoryEngine) -> None:
@@ -92,9 +93,7 @@ async def test_what_is_not_there_is_refused(engine: MemoryEngine) -> None:
         (TopicPartition("orders", -1), UnknownPartition),
     ):
         with pytest.raises(refusal):
-            await engine.fetch(ME, partition, 0, max_records=1)
-        with pytest.raises(refusal):
-            await engine.list_offsets(ME, partition, LATEST)
+            await fetch(engine, ME, partition, 0, max_records=1)
         with pytest.raises(refusal):
             await engine.commit_offsets(ME, "g", {partition: 0})
 
@@ -156,15 +155,15 @@ async def test_the_ends_of_a_log_are_looked_up(engine: MemoryEngine, clock: Manu
     clock.advance(9_000)
     await produce(engine, b"c", topic="short")
     clock.advance(4_000)
-    assert [await engine.list_offsets(ME, short, at) for at in (EARLIEST, LATEST)] == [2, 3]
+    assert [await offset_at(engine, ME, short, at) for at in (EARLIEST, LATEST)] == [2, 3]
 
 
 async def test_a_time_finds_the_first_record_at_or_after_it_inside_its_batch(engine: MemoryEngine) -> None:
     records = [NewRecord(b"", timestamp_ms=time) for time in (100, 300, 200)]
     await engine.produce(ME, "orders", records)
     await engine.produce(ME, "orders", [NewRecord(b"", timestamp_ms=time) for time in (50, 400)])
-    found = [await engine.list_offsets(ME, ORDERS, time) for time in (0, 100, 101, 300, 301, 400, 401)]
-    assert found == [0, 0, 1, 1, 4, 4, None]
+    found = [await offset_at(engine, ME, ORDERS, time) for time in (0, 100, 101, 300, 301, 400, 401)]
+    assert found == [0, 0, 1, 1, 4, 4, 5]
 
 
 async def test_a_group_keeps_what_it_commits(engine: MemoryEngine) -> None:

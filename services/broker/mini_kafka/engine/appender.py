@@ -1,0 +1,137 @@
+"""How records become batches at the end of logs: checked whole, then appended whole.
+
+A call's records go to their partitions, each partition's become as few batches as may be, and nothing is appended
+unless all of it fits. Between the check and the last append there is no `await`.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
+
+from mini_kafka.core import record_batch
+from mini_kafka.core.errors import InvalidRecord, MemoryLimitReached, RecordTooLarge
+from mini_kafka.core.memory_budget import MemoryBudget, cost_of
+from mini_kafka.core.partitioner import partition_for_key
+from mini_kafka.core.record_batch import NewRecord
+from mini_kafka.core.topic import Topic
+from mini_kafka.engine.clock import Clock
+from mini_kafka.engine.port import Appended
+from mini_kafka.engine.retention_sweeper import RetentionSweeper
+from mini_kafka.engine.waiters import Waiters
+
+logger = logging.getLogger(__name__)
+
+FULL_WARNING_EVERY_MS = 60_000
+"""How often the log says that the memory is full: each refused producer knows it already."""
+MAX_TIMESTAMP_MS = 2**63 - 1
+
+
+class Appender:
+    """Appends to the logs of topics, within one memory budget."""
+
+    def __init__(self, clock: Clock, budget: MemoryBudget, waiters: Waiters, sweeper: RetentionSweeper) -> None:
+        self._clock = clock
+        self._budget = budget
+        self._waiters = waiters
+        self._sweeper = sweeper
+        self._next_full_warning_ms = 0
+
+    def append(self, topic: Topic, records: Sequence[NewRecord]) -> list[Appended]:
+        """Append records, all of them or none, and say where each came to lie.
+
+        Raises:
+            InvalidRecord, RecordTooLarge, MemoryLimitReached: nothing was appended.
+        """
+        now_ms = self._clock.now_ms()
+        _check(topic, records)
+        if len(topic.logs) == 1:
+            batches = _build(topic, records, now_ms)
+            self._check_budget(batches, now_ms)
+            places = self._append_batches(topic, 0, records, batches, now_ms)
+        else:
+            places = self._append_to_partitions(topic, records, now_ms)
+        if places:
+            self._waiters.notify(topic.topic_id)
+        return places
+
+    def _append_to_partitions(self, topic: Topic, records: Sequence[NewRecord], now_ms: int) -> list[Appended]:
+        parts = _by_partition(topic, records)
+        built: list[list[bytearray]] = []
+        for indexes in parts.values():
+            try:
+                built.append(_build(topic, [records[index] for index in indexes], now_ms))
+            except RecordTooLarge as error:
+                raise RecordTooLarge(indexes[error.index], error.size, error.limit) from None
+        self._check_budget(chain.from_iterable(built), now_ms)
+        places: dict[int, Appended] = {}
+        for (partition, indexes), batches in zip(parts.items(), built, strict=True):
+            part = [records[index] for index in indexes]
+            places.update(zip(indexes, self._append_batches(topic, partition, part, batches, now_ms), strict=True))
+        return [places[index] for index in range(len(records))]
+
+    def _check_budget(self, batches: Iterable[bytearray], now_ms: int) -> None:
+        try:
+            self._budget.check(sum(map(cost_of, batches)))
+        except MemoryLimitReached as error:
+            if now_ms >= self._next_full_warning_ms:
+                self._next_full_warning_ms = now_ms + FULL_WARNING_EVERY_MS
+                logger.warning("records are refused: %s", error)
+            raise
+
+    def _append_batches(
+        self, topic: Topic, partition: int, records: Sequence[NewRecord], batches: Iterable[bytearray], now_ms: int
+    ) -> list[Appended]:
+        """Append the batches that `records` became, and say where each record came to lie."""
+        log = topic.logs[partition]
+        places: list[Appended] = []
+        remaining = iter(records)
+        for batch in batches:
+            offset = log.append(batch)
+            self._sweeper.appended(log, topic.config)
+            for record in islice(remaining, record_batch.record_count(batch)):
+                timestamp_ms = now_ms if topic.config.log_append_time else record.timestamp_ms
+                places.append(Appended(partition, offset, now_ms if timestamp_ms is None else timestamp_ms))
+                offset += 1
+        return places
+
+
+def _check(topic: Topic, records: Sequence[NewRecord]) -> None:
+    """Refuse a record that its topic cannot hold.
+
+    Raises:
+        InvalidRecord: the text says which and why.
+    """
+    partitions = len(topic.logs)
+    for index, record in enumerate(records):
+        if record.partition is not None and not 0 <= record.partition < partitions:
+            raise InvalidRecord(
+                index, f"is for partition {record.partition}, and topic {topic.name!r} has 0 to {partitions - 1}"
+            )
+        if record.timestamp_ms is not None and not 0 <= record.timestamp_ms <= MAX_TIMESTAMP_MS:
+            raise InvalidRecord(
+                index, f"has the timestamp {record.timestamp_ms}: it is milliseconds since 1970, from 0 on"
+            )
+
+
+def _by_partition(topic: Topic, records: Sequence[NewRecord]) -> dict[int, list[int]]:
+    """Sort the records' indexes by the partition that each goes to."""
+    parts: dict[int, list[int]] = {}
+    keyless: int | None = None
+    for index, record in enumerate(records):
+        if record.partition is not None:
+            partition = record.partition
+        elif record.key is not None:
+            partition = partition_for_key(record.key, len(topic.logs))
+        else:
+            partition = keyless = topic.next_keyless_partition() if keyless is None else keyless
+        parts.setdefault(partition, []).append(index)
+    return parts
+
+
+def _build(topic: Topic, records: Sequence[NewRecord], now_ms: int) -> list[bytearray]:
+    return record_batch.build_batches(
+        records,
+        now_ms=now_ms,
+        max_bytes=topic.config.max_message_bytes,
+        log_append_time=topic.config.log_append_time,
+    )

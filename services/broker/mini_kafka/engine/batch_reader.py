@@ -1,0 +1,76 @@
+"""From stored batches to records: decoded where they are, or on a thread when a compressed one is large.
+
+A batch that cannot be decoded does not stop a reader: each of its offsets is handed out with the reason. Transaction
+markers are passed over. Nothing is waited for here but that thread.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from mini_kafka.core import record_batch
+from mini_kafka.core.decompression import TooWide, Undecodable, decompress
+from mini_kafka.core.record_batch import Record, UnreadableRecord
+
+INLINE_BYTES = 1024 * 1024
+"""A batch that decompresses to more is read on a thread: up to here it takes the loop a millisecond or two."""
+MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
+"""The widest a batch may become, unless the broker is told otherwise: 64 times the default `max.message.bytes`."""
+
+AnyRecord = Record | UnreadableRecord
+T = TypeVar("T")
+
+
+class BatchReader:
+    """Reads records out of batches, each opened to at most `max_decompressed_bytes`."""
+
+    def __init__(self, max_decompressed_bytes: int = MAX_DECOMPRESSED_BYTES) -> None:
+        self._limit = max_decompressed_bytes
+
+    async def read(self, batch: bytes, offset: int, max_records: int) -> list[AnyRecord]:
+        """Read at most `max_records` records of a batch, from `offset` on."""
+        if record_batch.is_control(batch):
+            return []
+        try:
+            return await self._open(batch, lambda opened: list(islice(_from(opened, offset), max_records)))
+        except Undecodable as error:
+            first = max(offset, record_batch.base_offset(batch))
+            last = min(record_batch.next_offset(batch), first + max_records)
+            timestamp_ms = record_batch.max_timestamp(batch)
+            return [UnreadableRecord(place, timestamp_ms, str(error)) for place in range(first, last)]
+
+    async def first_at(self, batch: bytes, timestamp_ms: int) -> int:
+        """Find the offset of a batch's first record at or after a time; one that cannot be decoded is taken whole."""
+
+        def find(opened: bytes) -> int:
+            later = (record.offset for record in _from(opened, 0) if record.timestamp_ms >= timestamp_ms)
+            return next(later, record_batch.base_offset(batch))
+
+        try:
+            return await self._open(batch, find)
+        except Undecodable:
+            return record_batch.base_offset(batch)
+
+    async def _open(self, batch: bytes, work: Callable[[bytes], T]) -> T:
+        """Let `work` read a batch that has been decompressed.
+
+        Raises:
+            Undecodable: the batch is too wide, or is not what it says it is.
+        """
+        try:
+            opened = decompress(batch, min(INLINE_BYTES, self._limit))
+        except TooWide:
+            return await asyncio.to_thread(lambda: _decoded(work, decompress(batch, self._limit)))
+        return _decoded(work, opened)
+
+
+def _decoded(work: Callable[[bytes], T], batch: bytes) -> T:
+    try:
+        return work(batch)
+    except Exception as error:  # a valid CRC may cover anything, and the decoder raises what it likes
+        raise Undecodable(f"the batch cannot be decoded: {str(error) or type(error).__name__}") from error
+
+
+def _from(batch: bytes, offset: int) -> Iterator[Record]:
+    return (record for record in record_batch.read_records(batch) if record.offset >= offset)

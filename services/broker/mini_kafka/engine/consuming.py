@@ -1,0 +1,104 @@
+"""The guide's `/consume` at work: whose turn it is, the next record, and the commit, without a gap between them.
+
+The rules are `core.registered_consumer`'s. What cannot be decoded is passed over with a log line: a consumer that asks
+for messages has no use for a place without one, and must not stop at it.
+"""
+
+import logging
+
+from mini_kafka.core import record_batch
+from mini_kafka.core.record_batch import Record, UnreadableRecord
+from mini_kafka.core.registered_consumer import RegisteredConsumer, RegisteredConsumers, Turn
+from mini_kafka.core.topic import Topic, Topics
+from mini_kafka.engine.batch_reader import BatchReader
+from mini_kafka.engine.clock import Clock
+from mini_kafka.engine.port import ConsumedRecord, ConsumerPlace
+from mini_kafka.engine.waiters import Waiters
+
+logger = logging.getLogger(__name__)
+
+
+class Consuming:
+    """Hands registered consumers their next records."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        consumers: RegisteredConsumers,
+        waiters: Waiters,
+        clock: Clock,
+        batches: BatchReader,
+        max_wait_ms: int,
+    ) -> None:
+        self._topics = topics
+        self._consumers = consumers
+        self._waiters = waiters
+        self._clock = clock
+        self._batches = batches
+        self._max_wait_ms = max_wait_ms
+
+    def register(self, consumer_id: str, topic: Topic) -> None:
+        """Let a consumer read a topic, and let its waiting calls look there."""
+        self._consumers.register(consumer_id, topic)
+        self._waiters.notify(consumer_id)
+
+    async def consume(self, consumer_id: str, wait_ms: int) -> ConsumedRecord | None:
+        """Hand a consumer its next record and commit it, or None when there is nothing new in time.
+
+        Raises:
+            UnknownConsumer: it has to register first.
+        """
+        wait_ms = min(wait_ms, self._max_wait_ms)
+        deadline_ms = self._clock.now_ms() + wait_ms if wait_ms else 0
+        while True:
+            consumer = self._consumers.get(consumer_id)
+            topic = self._topics.get(consumer.topic)
+            turn = self._consumers.next_turn(consumer, topic)
+            if turn is not None:
+                record = await self._take(consumer, topic, turn)
+                if record is not None:
+                    return ConsumedRecord(topic.name, turn.partition, record)
+            elif wait_ms <= 0 or not await self._waiters.wait(
+                [consumer_id, topic.topic_id], deadline_ms - self._clock.now_ms()
+            ):
+                return None
+
+    async def _take(self, consumer: RegisteredConsumer, topic: Topic, turn: Turn) -> Record | None:
+        """Take the record of a turn; None if there is none in that place, and the next turn is to be looked for."""
+        [batch] = topic.logs[turn.partition].fetch(turn.offset, 1)
+        found = await self._batches.read(batch, turn.offset, 1)
+        if record_batch.compression(batch) and self._has_moved(consumer, topic, turn):
+            return None  # while it was being decompressed
+        if turn.committed is not None and turn.committed < turn.offset:
+            logger.warning(
+                "consumer %s fell behind on %s-%d: offsets %d to %d are gone, it goes on at %d",
+                consumer.consumer_id, topic.name, turn.partition, turn.committed, turn.offset - 1, turn.offset,
+            )  # fmt: skip
+        record = found[0] if found else None
+        next_offset = record.offset + 1 if record else record_batch.next_offset(batch)
+        self._consumers.take(consumer, topic, turn.partition, next_offset)
+        if isinstance(record, UnreadableRecord):
+            logger.warning(
+                "consumer %s passes over %s-%d@%d: %s",
+                consumer.consumer_id, topic.name, turn.partition, record.offset, record.decode_error,
+            )  # fmt: skip
+            return None
+        return record
+
+    def _has_moved(self, consumer: RegisteredConsumer, topic: Topic, turn: Turn) -> bool:
+        return (
+            self._topics.find(topic.name) is not topic
+            or self._consumers.find(consumer.consumer_id) is not consumer
+            or self._consumers.next_turn(consumer, topic) != turn
+        )
+
+    def places(self) -> list[ConsumerPlace]:
+        """List where every registered consumer stands."""
+        return [
+            ConsumerPlace(
+                consumer.consumer_id,
+                consumer.topic,
+                self._consumers.position(consumer, self._topics.get(consumer.topic)),
+            )
+            for consumer in self._consumers
+        ]
