@@ -62,6 +62,7 @@ class ConsumeRequest(Model):
     wait_ms: int = Field(
         default=0,
         ge=0,
+        strict=True,
         description="how long to wait for a message, in milliseconds, when there is none yet (a long poll);"
         " the broker cuts it to its own cap, 30 s unless set otherwise",
     )

@@ -113,6 +113,43 @@ def test_garbage_on_one_connection_disturbs_no_other(broker: LiveBroker) -> None
         assert session.get(f"{broker.url}/health", timeout=20).ok
 
 
+def test_a_head_without_an_end_costs_no_memory_and_disturbs_nobody(broker: LiveBroker) -> None:
+    before = broker.resident_bytes()
+
+    def send_fields() -> None:
+        with broker.connect(b"GET / HTTP/1.1\r\nhost: localhost\r\n") as connection:
+            for _ in range(200):
+                connection.sendall(b"a:b\r\n" * 50_000)
+
+    with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
+        send_fields()
+    assert broker.resident_bytes() - before < 16 * MIB
+    assert requests.get(f"{broker.url}/health", timeout=20).ok
+
+
+def test_a_message_is_not_handed_to_a_client_that_hung_up_behind_a_pipelined_request(broker: LiveBroker) -> None:
+    broker.post("/consumers/register", {"topic": "t", "consumer_id": "c"})
+    body = json.dumps({"consumer_id": "c", "wait_ms": 20_000}).encode()
+    poll = HEAD.replace(b"/produce", b"/consume").replace(b": 100", b": %d" % len(body)) + body
+    broker.connect(poll + b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").close()
+    broker.post("/consume", {"consumer_id": "c"})  # the poll and its end have been read by now
+    broker.post("/produce", {"topic": "t", "value": "kept"})
+    assert broker.post("/consume", {"consumer_id": "c"}).json()["value"] == "kept"
+
+
+def test_sigterm_waits_for_no_half_request_and_for_nobody_who_does_not_read() -> None:
+    with Program(BIN / "mini-kafka", "--http-port", "0") as program, ExitStack() as open_connections:
+        broker = LiveBroker(program)
+        wait = broker.connect(HEAD + b"{")
+        deaf = open_connections.enter_context(broker.connect(b""))
+        deaf.sendall(b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nhost: localhost\r\n\r\n" * 20)
+        assert requests.get(f"{broker.url}/docs", timeout=20).ok  # all of it has been read by now
+        program.signal_group(signal.SIGTERM)
+        assert program.end(seconds=2) == 0
+        assert read_to_end(wait).startswith(b"HTTP/1.1 503 ")
+        assert not [line for line in program.err if "Traceback" in line or "ERROR" in line]
+
+
 def test_sigterm_answers_50_long_polls_and_ends_with_0_within_2_s() -> None:
     with Program(BIN / "mini-kafka", "--http-port", "0") as program, ExitStack() as open_connections:
         broker = LiveBroker(program)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -147,3 +148,18 @@ def test_a_signal_while_a_command_still_imports_ends_it_with_0(module: str, numb
 
         assert program.end(seconds=5) == 0
         assert program.err == []
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70, "no.such.host.invalid"])
+def test_a_host_that_is_none_is_a_sentence(host: str) -> None:
+    with Program(BIN / "mini-kafka", "--host", host, "--http-port", "0") as program:
+        assert program.end() == 1
+        assert len(program.err) == 1
+        assert program.err[0].startswith(f"mini-kafka: cannot listen on {host}:0: ")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_a_broker_on_all_addresses_answers_where_it_says() -> None:
+    with Program(BIN / "mini-kafka", "--host", "::", "--http-port", "0") as program:
+        address = program.line(r"ready: (http://127\.0\.0\.1:\d+)/docs")[1]
+        assert requests.get(f"{address}/health", timeout=5).ok

@@ -17,7 +17,7 @@ from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import AccessPolicy
-from mini_kafka.http_api.connection import Timeouts
+from mini_kafka.http_api.connection import Limits
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoutes
 from mini_kafka.http_api.server import HttpServer, bind
@@ -28,10 +28,19 @@ logger = logging.getLogger(__name__)
 
 
 def raise_open_files_limit() -> None:
-    """Let the broker have as many connections as the machine allows: the soft limit is often 1,024."""
+    """Let the broker have as many connections as the machine allows: the soft limit is often 1,024.
+
+    macOS names no hard limit and refuses to be taken at its word: there it is a number that it takes.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for wanted in (hard, 65_536, 10_240):
+        if soft == hard or 0 <= wanted <= soft:
+            return
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (ValueError, OSError):
+            continue
+        return
 
 
 def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> MemoryEngine:
@@ -40,6 +49,9 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
         EngineConfig(
             memory_limit=int(settings.memory_limit),
             num_partitions=settings.num_partitions,
+            max_partitions=settings.max_partitions,
+            max_groups=settings.max_groups,
+            max_decompressed_bytes=int(settings.max_decompressed_bytes),
             auto_create_topics=settings.auto_create_topics_enable,
             max_wait_ms=settings.max_wait_ms,
             topic_defaults=TopicConfig(
@@ -55,7 +67,8 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
 
 def build_gate(settings: BrokerSettings, engine: Engine) -> Gate:
     """Build the HTTP API's outside."""
-    return Gate(engine, AccessPolicy(settings.allowed_hosts), int(settings.max_body_bytes))
+    policy = AccessPolicy(settings.allowed_hosts)
+    return Gate(engine, policy, int(settings.max_body_bytes), int(settings.max_buffered_body_bytes))
 
 
 async def load_app(gate: Gate, engine: Engine, settings: BrokerSettings) -> None:
@@ -78,8 +91,8 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     """
     engine = build_engine(settings)
     gate = build_gate(settings, engine)
-    timeouts = Timeouts(settings.header_timeout, settings.body_timeout, settings.idle_timeout)
-    server = HttpServer(gate, bind(settings.host, settings.http_port), timeouts)
+    limits = Limits(settings.header_timeout, settings.body_timeout, settings.idle_timeout, int(settings.max_head_bytes))
+    server = HttpServer(gate, bind(settings.host, settings.http_port), limits)
     await server.start()
     say(f"listening http={server.address}")  # the line that scripts wait for
     loading = asyncio.create_task(load_app(gate, engine, settings))

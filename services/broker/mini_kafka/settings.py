@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from mini_kafka_shared.logging_setup import LogLevel
 from mini_kafka_shared.settings import CommaSeparated, Settings
 
+INT64_MAX = 2**63 - 1
 GIB = 1024**3
 WITHOUT_CONTAINER_LIMIT = 1 * GIB
 CGROUP_LIMIT_FILES = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -51,6 +52,7 @@ class BrokerSettings(Settings):
     memory_limit: ByteSize = Field(
         default_factory=default_memory_limit,
         ge=1024 * 1024,
+        le=2**50,
         title="SIZE",
         description="What all topics together may hold, in bytes or as 512MiB; over it a produce is refused with 429. "
         "Unset: half of the container's memory limit, or 1GiB where there is none.",
@@ -58,16 +60,26 @@ class BrokerSettings(Settings):
     num_partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=1, description="How many partitions a new topic gets (Kafka's num.partitions)."
     )
+    max_partitions: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=10_000,
+        description="How many partitions all topics may have together: each costs memory and time even when it is "
+        "empty; over it a topic is refused with 429.",
+    )
+    max_groups: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
+        default=10_000,
+        description="How many groups and consumers may have offsets: their names are kept until their topic is "
+        "deleted; over it a new one is refused with 429.",
+    )
     auto_create_topics_enable: bool = Field(
         default=True,
         description="Whether registering a producer or a consumer creates a missing topic "
         "(Kafka's auto.create.topics.enable); POST /topics/register always does.",
     )
-    log_retention_ms: Annotated[int, Field(ge=-1)] = Field(
+    log_retention_ms: Annotated[int, Field(ge=-1, le=INT64_MAX)] = Field(
         default=604_800_000,
         description="How long a topic keeps its records, in milliseconds (retention.ms); -1 for ever.",
     )
-    log_retention_bytes: Annotated[int, Field(ge=-1)] = Field(
+    log_retention_bytes: Annotated[int, Field(ge=-1, le=INT64_MAX)] = Field(
         default=-1,
         description="How many bytes a partition keeps before its oldest records go (retention.bytes); -1 no limit.",
     )
@@ -86,12 +98,28 @@ class BrokerSettings(Settings):
         description="Names with a dot that requests may use as Host, beside IP addresses, localhost, "
         "host.docker.internal and names without a dot; others get 421 (DNS rebinding).",
     )
-    max_body_bytes: Annotated[ByteSize, Field(ge=1024)] = Field(
+    max_head_bytes: Annotated[ByteSize, Field(ge=1024, le=2**24)] = Field(
+        default=ByteSize(64 * 1024),
+        title="SIZE",
+        description="The largest head of a request, in bytes or as 64KiB; larger: 431. No client needs a tenth of it.",
+    )
+    max_decompressed_bytes: Annotated[ByteSize, Field(ge=1024, le=2**40)] = Field(
+        default=ByteSize(64 * 1024 * 1024),
+        title="SIZE",
+        description="The widest that a client's compressed batch may become when it is read over HTTP; the records of "
+        "a wider one are shown as unreadable.",
+    )
+    max_body_bytes: Annotated[ByteSize, Field(ge=1024, le=2**40)] = Field(
         default=ByteSize(8 * 1024 * 1024),
         title="SIZE",
         description="The largest request body, in bytes or as 8MiB; larger: 413 before it costs memory.",
     )
-    max_wait_ms: Annotated[int, Field(ge=0)] = Field(
+    max_buffered_body_bytes: Annotated[ByteSize, Field(ge=1024, le=2**40)] = Field(
+        default=ByteSize(64 * 1024 * 1024),
+        title="SIZE",
+        description="What bodies that are still on their way may hold together, in bytes or as 64MiB; over it: 503.",
+    )
+    max_wait_ms: Annotated[int, Field(ge=0, le=86_400_000)] = Field(
         default=30_000, description="The longest long poll, in milliseconds; a longer wait_ms is cut to it."
     )
     header_timeout: Seconds = Field(

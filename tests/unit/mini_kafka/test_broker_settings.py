@@ -1,11 +1,13 @@
 """The broker's settings: the defaults that are worked out, and the names that none may have."""
 
+import resource
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from mini_kafka import settings as broker_settings
-from mini_kafka.bootstrap import build_engine
+from mini_kafka.bootstrap import build_engine, raise_open_files_limit
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.settings import environment_name, is_injected_by_kubernetes, load
 
@@ -75,3 +77,36 @@ def test_the_settings_reach_the_engine() -> None:
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
     }
+
+
+@pytest.mark.parametrize("name", ["log_retention_ms", "log_retention_bytes", "max_wait_ms", "memory_limit"])
+def test_a_number_that_no_computer_needs_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        BrokerSettings.model_validate({name: 10**400})
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "allowed", "expected"),
+    [
+        (1024, 4096, 4096, 4096),
+        (256, resource.RLIM_INFINITY, 10_240, 10_240),  # as macOS has it: no hard limit, and none that it takes
+        (256, resource.RLIM_INFINITY, 100_000, 65_536),
+        (4096, 4096, 4096, 4096),
+        (256, resource.RLIM_INFINITY, 256, 256),
+        (20_000, resource.RLIM_INFINITY, 10_240, 20_000),
+    ],
+)
+def test_the_limit_of_open_files_is_raised_as_far_as_the_machine_lets_it(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, allowed: int, expected: int
+) -> None:
+    limits = [soft, hard]
+
+    def set_limit(_kind: int, wanted: tuple[int, int]) -> None:
+        if not 0 <= wanted[0] <= allowed:
+            raise ValueError("current limit exceeds maximum limit")
+        limits[:] = wanted
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: tuple(limits))
+    monkeypatch.setattr(resource, "setrlimit", set_limit)
+    raise_open_files_limit()
+    assert limits[0] == expected

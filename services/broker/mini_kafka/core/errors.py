@@ -8,6 +8,7 @@
     ├── InvalidPartitions         a number of partitions that no topic can have
     ├── InvalidConfig             a config's name or value
     ├── PartitionLimitReached     the broker has as many partitions as it may have
+    ├── GroupLimitReached         as many groups have committed offsets as may
     ├── InvalidRecord             a record that no log takes
     ├── RecordTooLarge            over `max.message.bytes`
     ├── SequenceGap               a producer's request that does not follow its last one
@@ -65,6 +66,18 @@ class PartitionLimitReached(BrokerError):
         super().__init__(
             f"the broker has {held} partitions, and {wanted} more would pass MINI_KAFKA_MAX_PARTITIONS ({limit}):"
             " delete a topic, or raise the limit"
+        )
+
+
+class GroupLimitReached(BrokerError):
+    """As many groups, consumers among them, have committed offsets as the broker allows."""
+
+    retry_after_s = 1
+
+    def __init__(self, group: str, limit: int) -> None:
+        super().__init__(
+            f"group {group!r} would be one more than MINI_KAFKA_MAX_GROUPS ({limit}):"
+            " use the names of earlier groups or consumers again, delete their topics, or raise the limit"
         )
 
 

@@ -7,6 +7,11 @@ the log is the reader's question, not this room's.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from mini_kafka.core.errors import GroupLimitReached
+
+MAX_GROUPS = 10_000
+"""How many groups may have offsets, unless the broker is told otherwise: what shows all of them stays fast."""
+
 
 class TopicPartition(NamedTuple):
     """A partition of a topic, as a value."""
@@ -18,7 +23,8 @@ class TopicPartition(NamedTuple):
 class CommittedOffsets:
     """Every group's committed offsets."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_groups: int = MAX_GROUPS) -> None:
+        self._max_groups = max_groups
         self._groups: dict[str, dict[TopicPartition, int]] = {}
 
     def groups(self) -> Iterable[str]:
@@ -26,8 +32,17 @@ class CommittedOffsets:
         return self._groups.keys()
 
     def commit(self, group: str, partition: TopicPartition, offset: int) -> None:
-        """Keep `offset` as the group's next one to read; it may move back as well as forward."""
-        self._groups.setdefault(group, {})[partition] = offset
+        """Keep `offset` as the group's next one to read; it may move back as well as forward.
+
+        Raises:
+            GroupLimitReached: it is the group's first one, and there are too many groups.
+        """
+        offsets = self._groups.get(group)
+        if offsets is None:
+            if len(self._groups) >= self._max_groups:
+                raise GroupLimitReached(group, self._max_groups)
+            offsets = self._groups[group] = {}
+        offsets[partition] = offset
 
     def committed(self, group: str, partition: TopicPartition) -> int | None:
         """Give a group's committed offset, or None where it has none."""

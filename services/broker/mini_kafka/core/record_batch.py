@@ -90,9 +90,6 @@ def build_batches(
     for index, record in enumerate(records):
         timestamp = now_ms if log_append_time or record.timestamp_ms is None else record.timestamp_ms
         headers = list(record.headers)
-        if len(record.value or b"") > max_bytes:  # before its bytes are copied into a batch and checksummed
-            size = HEADER_BYTES + builder.size_in_bytes(0, timestamp, record.key, record.value, headers)
-            raise RecordTooLarge(index, size, max_bytes)
         if builder.append(count, timestamp, record.key, record.value, headers) is None:
             batches.append(builder.build())
             builder, count = _new_builder(max_bytes), 0

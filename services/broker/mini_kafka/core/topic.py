@@ -51,7 +51,7 @@ class Topic:
         self.topic_id = topic_id
         self.config = config
         self._budget = budget
-        self._keyless_turn = -1
+        self._keyless_turn = 0
         self.logs: list[PartitionLog] = []
         self.partitions: list[TopicPartition] = []
         self.add_partitions(partitions)
@@ -81,10 +81,14 @@ class Topic:
             raise UnknownPartition(self.name, partition, len(self.logs))
         return self.logs[partition]
 
-    def next_keyless_partition(self) -> int:
-        """Give the partition for one more request's records without a key: each gets its turn."""
+    @property
+    def keyless_partition(self) -> int:
+        """The partition for the next request's records without a key."""
+        return self._keyless_turn % len(self.logs)
+
+    def pass_keyless_turn(self) -> None:
+        """Give the next partition its turn."""
         self._keyless_turn = (self._keyless_turn + 1) % len(self.logs)
-        return self._keyless_turn
 
     def record_count(self) -> int:
         """Count the records held, over all partitions."""

@@ -3,6 +3,7 @@
 One table. A config that does nothing is not in it.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,9 @@ from mini_kafka.core.errors import InvalidConfig
 UNLIMITED = -1
 INT64_MAX = 2**63 - 1
 INT32_MAX = 2**31 - 1
+SHOWN_CHARACTERS = 80
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")  # what Java's Long.parseLong takes: no 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,13 @@ class TopicConfig:
         parsed: dict[str, Any] = {}
         for name, text in changes.items():
             if name not in CONFIGS:
-                raise InvalidConfig(f"unknown topic config {name!r}: known are {', '.join(CONFIGS)}")
+                raise InvalidConfig(f"unknown topic config {name[:SHOWN_CHARACTERS]!r}: known are {', '.join(CONFIGS)}")
             definition = CONFIGS[name]
             try:
                 parsed[definition.attribute] = definition.parse(text)
             except ValueError:
-                raise InvalidConfig(f"{name} cannot be {text!r}: it takes {definition.allowed}") from None
+                shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
+                raise InvalidConfig(f"{name} cannot be {shown!r}: it takes {definition.allowed}") from None
         return replace(self, **parsed)
 
     @property
@@ -70,10 +75,9 @@ class ConfigDefinition:
 
 def _integer(attribute: str, low: int, high: int) -> ConfigDefinition:
     def parse(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high or "_" in text:  # Python's 1_000 is no number for Kafka
-            raise ValueError(text)
-        return value
+        if not _INTEGER.fullmatch(text.strip()) or not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
 
     return ConfigDefinition(attribute, parse, f"an integer from {low} to {high}")
 

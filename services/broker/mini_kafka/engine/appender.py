@@ -4,6 +4,7 @@ A call's records go to their partitions, each partition's become as few batches 
 unless all of it fits. Between the check and the last append there is no `await`.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from itertools import chain, islice
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 FULL_WARNING_EVERY_MS = 60_000
 """How often the log says that the memory is full: each refused producer knows it already."""
 MAX_TIMESTAMP_MS = 2**63 - 1
+KEY_BYTES_INLINE = 16 * 1024
+"""How many bytes of keys the loop hashes itself: Python takes a millisecond or two for them."""
 
 
 class Appender:
@@ -63,6 +66,8 @@ class Appender:
             except RecordTooLarge as error:
                 raise RecordTooLarge(indexes[error.index], error.size, error.limit) from None
         self._check_budget(chain.from_iterable(built), now_ms)
+        if any(record.partition is None and record.key is None for record in records):
+            topic.pass_keyless_turn()
         places: dict[int, Appended] = {}
         for (partition, indexes), batches in zip(parts.items(), built, strict=True):
             part = [records[index] for index in indexes]
@@ -95,14 +100,39 @@ class Appender:
         return places
 
 
+async def with_partitions(topic: Topic, records: Sequence[NewRecord]) -> Sequence[NewRecord]:
+    """Name the partition of every keyed record, on a thread, where that would hold up the loop; else do nothing.
+
+    Raises:
+        InvalidRecord, RecordTooLarge: there is no point in hashing such a key.
+    """
+    partitions = len(topic.logs)
+    key_bytes = sum(len(record.key) for record in records if record.key is not None and record.partition is None)
+    if partitions == 1 or key_bytes <= KEY_BYTES_INLINE:
+        return records
+    _check(topic, records)
+
+    def place(record: NewRecord) -> NewRecord:
+        if record.key is None or record.partition is not None:
+            return record
+        return record._replace(partition=partition_for_key(record.key, partitions))
+
+    return await asyncio.to_thread(lambda: list(map(place, records)))
+
+
 def _check(topic: Topic, records: Sequence[NewRecord]) -> None:
     """Refuse a record that its topic cannot hold.
 
     Raises:
         InvalidRecord: the text says which and why.
+        RecordTooLarge: key and value alone are over the limit.
     """
     partitions = len(topic.logs)
+    max_bytes = topic.config.max_message_bytes
     for index, record in enumerate(records):
+        size = len(record.value or b"") + len(record.key or b"")
+        if size > max_bytes:
+            raise RecordTooLarge(index, size + record_batch.HEADER_BYTES, max_bytes)
         if record.partition is not None and not 0 <= record.partition < partitions:
             raise InvalidRecord(
                 index, f"is for partition {record.partition}, and topic {topic.name!r} has 0 to {partitions - 1}"
@@ -123,7 +153,7 @@ def _by_partition(topic: Topic, records: Sequence[NewRecord]) -> dict[int, list[
         elif record.key is not None:
             partition = partition_for_key(record.key, len(topic.logs))
         else:
-            partition = keyless = topic.next_keyless_partition() if keyless is None else keyless
+            partition = keyless = topic.keyless_partition if keyless is None else keyless
         parts.setdefault(partition, []).append(index)
     return parts
 

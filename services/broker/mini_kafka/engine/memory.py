@@ -12,13 +12,13 @@ from uuid import uuid4
 
 from mini_kafka.core.errors import BrokerStopping, OffsetOutOfRange, TopicExists, UnknownTopic
 from mini_kafka.core.memory_budget import MemoryBudget
-from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
+from mini_kafka.core.offsets import MAX_GROUPS, CommittedOffsets, TopicPartition
 from mini_kafka.core.producer_sequences import ProducerSequence, ProducerSequences
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.core.registered_consumer import RegisteredConsumers
 from mini_kafka.core.topic import MAX_PARTITIONS, Topic, Topics
 from mini_kafka.core.topic_config import TopicConfig
-from mini_kafka.engine.appender import Appender
+from mini_kafka.engine.appender import Appender, with_partitions
 from mini_kafka.engine.batch_reader import MAX_DECOMPRESSED_BYTES, BatchReader
 from mini_kafka.engine.clock import Clock, LoopClock
 from mini_kafka.engine.consuming import Consuming
@@ -46,6 +46,7 @@ class EngineConfig:
     memory_limit: int
     num_partitions: int = 1
     max_partitions: int = MAX_PARTITIONS
+    max_groups: int = MAX_GROUPS
     auto_create_topics: bool = True
     max_wait_ms: int = 30_000
     max_decompressed_bytes: int = MAX_DECOMPRESSED_BYTES
@@ -62,7 +63,7 @@ class MemoryEngine:
         self._epoch = secrets.token_hex(8)
         self._budget = MemoryBudget(config.memory_limit)
         self._topics = Topics(self._budget, config.max_partitions)
-        self._offsets = CommittedOffsets()
+        self._offsets = CommittedOffsets(config.max_groups)
         self._consumers = RegisteredConsumers(self._offsets)
         self._sequences: ProducerSequences[Sequence[Appended]] = ProducerSequences()
         self._waiters = Waiters(clock)
@@ -187,11 +188,15 @@ class MemoryEngine:
         if self._waiters.closed:
             raise BrokerStopping
         target = self._ensure(topic, explicit=False) if create else self._topics.get(topic)
+        partitions = len(target.logs)
+        placed = await with_partitions(target, records)
+        if self._topics.find(topic) is not target or len(target.logs) != partitions:  # changed while keys were hashed
+            return await self.produce(caller, topic, records, create=create, sequence=sequence)
         if sequence is None:
-            return self._appender.append(target, records)
+            return self._appender.append(target, placed)
         answer = self._sequences.answered(topic, sequence)
         if answer is None:
-            answer = self._appender.append(target, records)
+            answer = self._appender.append(target, placed)
             self._sequences.remember(topic, sequence, answer)
         return answer
 
@@ -244,7 +249,7 @@ class MemoryEngine:
 
     async def consumer_places(self, caller: Caller) -> Sequence[ConsumerPlace]:
         """List where every registered consumer stands."""
-        return self._consuming.places()
+        return await self._consuming.places()
 
     async def close(self) -> None:
         """End all waiting, and refuse new records from now on."""

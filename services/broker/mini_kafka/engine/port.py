@@ -215,7 +215,7 @@ class Engine(Protocol):
         """Keep, for a group, the next offset to read in each partition.
 
         Raises:
-            UnknownTopic, UnknownPartition, OffsetOutOfRange: nothing was committed.
+            UnknownTopic, UnknownPartition, OffsetOutOfRange, GroupLimitReached: nothing was committed.
         """
 
     async def committed_offsets(self, caller: Caller, group: str) -> Mapping[TopicPartition, int]:
@@ -226,6 +226,7 @@ class Engine(Protocol):
 
         Raises:
             UnknownTopic, InvalidTopic: as `ensure_topic` for a topic that is only needed.
+            GroupLimitReached: there are too many consumers and other groups.
         """
 
     async def consume(self, caller: Caller, consumer_id: str, *, wait_ms: int = 0) -> ConsumedRecord | None:

@@ -6,6 +6,7 @@ from another site (`Origin`, RFC 6454; `Sec-Fetch-Site`, Fetch Metadata). There 
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +17,10 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ALWAYS_ALLOWED_HOSTS = frozenset({"localhost", "host.docker.internal"})
 REMEMBERED_HOSTS = 1024
 """How many Host values keep their verdict; a client that sends more of them only costs a little time."""
+REMEMBERED_BYTES = 262
+"""How long a remembered Host may be: a name has at most 255 bytes (RFC 1035 §2.3.4), a port six with its colon."""
+
+_HOST_FIELD = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^\[\]:]+))(?::\d*)?")
 
 
 @dataclass(slots=True)
@@ -29,11 +34,11 @@ class Head:
     content_length: bytes | None = None
 
 
-def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
+def read_head(headers: Iterable[tuple[bytes, bytes]], http_version: str = "1.1") -> Head:
     """Pick the gate's header fields, in one pass.
 
     Raises:
-        RequestRefused: 400 for two Host fields (RFC 9112 §3.2).
+        RequestRefused: 400 for two Host fields, or for none in HTTP/1.1 (RFC 9112 §3.2).
     """
     head = Head()
     for name, value in headers:
@@ -46,10 +51,17 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
         elif name == b"content-length":
             head.content_length = value
         elif name == b"origin":
-            head.origin = value
+            head.origin = _joined(head.origin, value)
         elif name == b"sec-fetch-site":
-            head.fetch_site = value
+            head.fetch_site = _joined(head.fetch_site, value)
+    if head.host is None and http_version == "1.1":
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, "the request has no Host field: send one")
     return head
+
+
+def _joined(before: bytes | None, value: bytes) -> bytes:
+    """Join the values of a field that was sent twice (RFC 9110 §5.2): together they are nobody's."""
+    return value if before is None else before + b", " + value
 
 
 class AccessPolicy:
@@ -80,13 +92,19 @@ class AccessPolicy:
         verdict = self._verdicts.get(host)
         if verdict is None:
             verdict = self._judge(host.decode("latin-1").lower())
-            if len(self._verdicts) < REMEMBERED_HOSTS:
+            if len(self._verdicts) < REMEMBERED_HOSTS and len(host) <= REMEMBERED_BYTES:
                 self._verdicts[host] = verdict
         return verdict
 
     def _judge(self, host: str) -> bool:
-        name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
-        return bool(name) and (("." not in name and ":" not in name) or name in self._allowed or _is_address(name))
+        field = _HOST_FIELD.fullmatch(host)
+        if field is None:
+            return False
+        name = field["name"]
+        return _is_address(field["address"]) if name is None else "." not in name or self._is_known(name)
+
+    def _is_known(self, name: str) -> bool:
+        return name in self._allowed or _is_address(name)
 
 
 def _is_address(name: str) -> bool:
@@ -100,4 +118,6 @@ def _is_address(name: str) -> bool:
 def _is_same_site(head: Head) -> bool:
     if head.fetch_site is not None and head.fetch_site not in {b"same-origin", b"none"}:
         return False
-    return head.origin is None or head.origin.partition(b"://")[2] == head.host
+    if head.origin is None:
+        return True
+    return head.host is not None and head.origin.partition(b"://")[2].lower() == head.host.lower()

@@ -9,9 +9,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from mini_kafka.core.errors import BrokerError
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.docs_page import add_docs_page
-from mini_kafka.http_api.errors import ProblemAnswer, invalid_body, problem, problem_of
+from mini_kafka.http_api.documented import EVERYWHERE
+from mini_kafka.http_api.errors import ProblemAnswer, RequestRefused, internal_error, invalid_body, problem, problem_of
 from mini_kafka.http_api.hot import HotRoutes
 from mini_kafka.http_api.routes import guide, operations
 from mini_kafka_shared import __version__
@@ -34,11 +36,14 @@ def build_app(engine: Engine, max_body_bytes: int) -> tuple[FastAPI, HotRoutes]:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     app.state.engine = engine
-    app.include_router(operations.router)
-    app.include_router(guide.router)
+    for router in (operations.router, guide.router):
+        app.include_router(router, responses=EVERYWHERE)
     add_docs_page(app)
     app.add_exception_handler(HTTPException, _refused_by_http)
     app.add_exception_handler(RequestValidationError, _refused_by_model)
+    for kind in (BrokerError, RequestRefused):
+        app.add_exception_handler(kind, _refused)
+    app.add_exception_handler(Exception, _failed)
     return app, operations.HOT | guide.HOT
 
 
@@ -58,6 +63,18 @@ def _refused_by_model(request: Request, error: Exception) -> Response:  # noqa: 
     answer = problem_of(invalid_body(error.errors()))
     assert answer is not None  # noqa: S101 - a RequestRefused always has one
     return _response(answer, {})
+
+
+def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001 - FastAPI's signature
+    answer = problem_of(error)
+    assert answer is not None  # noqa: S101 - registered for refusals alone
+    return _response(answer, {})
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    """Answer a bug; the application raises it again, and the gate logs it."""
+    del request, error
+    return _response(internal_error(), {})
 
 
 def _response(answer: ProblemAnswer, headers: dict[str, str]) -> Response:

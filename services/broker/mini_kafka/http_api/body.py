@@ -8,6 +8,35 @@ from mini_kafka.http_api.access import Head
 from mini_kafka.http_api.call import ClientGone
 from mini_kafka.http_api.errors import RequestRefused
 
+MOST_DIGITS = 18
+"""A length of more digits is over every limit, and need not be understood."""
+
+
+class BufferedBodies:
+    """The bytes of all bodies that have come in part, and how many they may be together."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+
+    def hold(self, size: int) -> None:
+        """Count bytes that are kept until the rest of their body has come.
+
+        Raises:
+            RequestRefused: 503, and nothing was counted.
+        """
+        if self.held + size > self.limit:
+            raise RequestRefused(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"other requests' bodies fill MINI_KAFKA_MAX_BUFFERED_BODY_BYTES ({self.limit}): try again",
+                retry_after_s=1,
+            )
+        self.held += size
+
+    def give_back(self, size: int) -> None:
+        """Stop counting bytes."""
+        self.held -= size
+
 
 def check_media_type(head: Head) -> None:
     """Refuse a body that does not say it is JSON.
@@ -34,32 +63,39 @@ def check_length(head: Head, limit: int) -> None:
     Raises:
         RequestRefused: 413.
     """
-    if head.content_length is not None and int(head.content_length) > limit:
-        raise _too_large(limit)
+    length = (head.content_length or b"0").lstrip(b"0")
+    if len(length) > MOST_DIGITS or int(length or b"0") > limit:
+        raise too_large(limit)
 
 
-async def read_body(receive: Receive, limit: int) -> bytes:
+async def read_body(receive: Receive, limit: int, buffered: BufferedBodies) -> bytes:
     """Read the whole body, up to `limit` bytes.
 
     Raises:
-        RequestRefused: 413, as soon as it is longer.
+        RequestRefused: 413, as soon as it is longer; 503 when too many bodies are on their way.
         ClientGone: the connection ended before the body did.
     """
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= limit:
         return bytes(message["body"])  # the usual case: everything at once
     body = bytearray()
-    while message["type"] == "http.request":
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise _too_large(limit)
-        if not message.get("more_body"):
-            return bytes(body)
-        message = await receive()
+    try:
+        while message["type"] == "http.request":
+            chunk = message.get("body", b"")
+            if len(body) + len(chunk) > limit:
+                raise too_large(limit)
+            buffered.hold(len(chunk))
+            body += chunk
+            if not message.get("more_body"):
+                return bytes(body)
+            message = await receive()
+    finally:
+        buffered.give_back(len(body))
     raise ClientGone
 
 
-def _too_large(limit: int) -> RequestRefused:
+def too_large(limit: int) -> RequestRefused:
+    """Make the refusal of a body that is over the limit."""
     return RequestRefused(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"the body is over {limit} bytes: send less at a time, or raise MINI_KAFKA_MAX_BODY_BYTES",

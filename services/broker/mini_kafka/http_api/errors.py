@@ -16,6 +16,8 @@ from mini_kafka.core import errors as core
 NAME_RULE = "Name should be 1 to 249 letters, digits, '.', '_' or '-', and neither '.' nor '..'"
 """What a person reads instead of the schema's one regular expression."""
 PROBLEM_MEDIA_TYPE = "application/problem+json"
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+"""The header field that every answer carries: nobody is to guess what it might be."""
 
 HTTP_STATUS: Mapping[type[core.BrokerError], tuple[HTTPStatus, str]] = {
     core.InvalidTopic: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_TOPIC_EXCEPTION"),
@@ -25,6 +27,7 @@ HTTP_STATUS: Mapping[type[core.BrokerError], tuple[HTTPStatus, str]] = {
     core.InvalidPartitions: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_PARTITIONS"),
     core.InvalidConfig: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_CONFIG"),
     core.PartitionLimitReached: (HTTPStatus.TOO_MANY_REQUESTS, "POLICY_VIOLATION"),
+    core.GroupLimitReached: (HTTPStatus.TOO_MANY_REQUESTS, "GROUP_MAX_SIZE_REACHED"),
     core.InvalidRecord: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_RECORD"),
     core.SequenceGap: (HTTPStatus.CONFLICT, "OUT_OF_ORDER_SEQUENCE_NUMBER"),
     core.ProducerFenced: (HTTPStatus.FORBIDDEN, "INVALID_PRODUCER_EPOCH"),
@@ -46,10 +49,18 @@ HTTP_HINT: Mapping[type[core.BrokerError], str] = {
 class RequestRefused(Exception):
     """A request that is wrong as HTTP, before any engine sees it."""
 
-    def __init__(self, status: HTTPStatus, detail: str, *, errors: Sequence[Mapping[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        errors: Sequence[Mapping[str, Any]] | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.errors = errors
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +104,7 @@ def problem_of(error: Exception) -> ProblemAnswer | None:
         detail = f"{error}: {hint}" if hint else str(error)
         return problem(status, detail, code=code, retry_after_s=getattr(error, "retry_after_s", None))
     if isinstance(error, RequestRefused):
-        return problem(error.status, str(error), errors=error.errors)
+        return problem(error.status, str(error), errors=error.errors, retry_after_s=error.retry_after_s)
     if isinstance(error, ValidationError):
         return problem_of(invalid_body(error.errors(include_url=False, include_input=False)))
     return None

@@ -12,16 +12,15 @@ from collections.abc import Callable, Sequence
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mini_kafka.engine.port import Engine
-from mini_kafka.http_api import body as request_body
 from mini_kafka.http_api.access import AccessPolicy, Head, read_head
+from mini_kafka.http_api.body import BufferedBodies, check_length, check_media_type, read_body
 from mini_kafka.http_api.call import ClientGone, call_of
 from mini_kafka.http_api.connection import ANSWER
-from mini_kafka.http_api.errors import ProblemAnswer, internal_error, problem_of
+from mini_kafka.http_api.errors import NOSNIFF, ProblemAnswer, internal_error, problem_of
 from mini_kafka.http_api.hot import HotRoute, HotRoutes
 
 logger = logging.getLogger(__name__)
 
-NOSNIFF = (b"x-content-type-options", b"nosniff")
 JSON_HEADERS = ((b"content-type", b"application/json"), NOSNIFF)
 JSON_HEADER_LINES = b"".join(b"%s: %s\r\n" % field for field in JSON_HEADERS) + b"content-length: "
 NOTHING_NEW_HEADER_LINES = b"%s: %s\r\n" % NOSNIFF
@@ -34,10 +33,11 @@ Loader = Callable[[], tuple[ASGIApp, HotRoutes]]
 class Gate:
     """The ASGI application that the server runs."""
 
-    def __init__(self, engine: Engine, policy: AccessPolicy, max_body_bytes: int) -> None:
+    def __init__(self, engine: Engine, policy: AccessPolicy, max_body_bytes: int, max_buffered_body_bytes: int) -> None:
         self._engine = engine
         self._policy = policy
         self._max_body_bytes = max_body_bytes
+        self._buffered = BufferedBodies(max_buffered_body_bytes)
         self._app: ASGIApp | None = None
         self._hot: HotRoutes = {}
         self._loaded = asyncio.Event()
@@ -52,7 +52,9 @@ class Gate:
         if scope["type"] != "http":
             return
         try:
-            head = read_head(scope["headers"])
+            head = read_head(scope["headers"], scope["http_version"])
+            if scope["method"] == "HEAD":  # a GET whose answer's body the server leaves out
+                scope = {**scope, "method": "GET", "extensions": {}}
             self._policy.check(scope["method"], head)
             if self._app is None:
                 if scope["path"] in HEALTH_PATHS and scope["method"] == "GET":
@@ -73,27 +75,40 @@ class Gate:
         if hot.body is None:
             arguments = ()
         else:
-            request_body.check_media_type(head)
-            request_body.check_length(head, self._max_body_bytes)
-            arguments = hot.arguments(await request_body.read_body(receive, self._max_body_bytes))
+            check_media_type(head)
+            check_length(head, self._max_body_bytes)
+            arguments = hot.arguments(await read_body(receive, self._max_body_bytes, self._buffered))
         answer = await hot.function(*arguments, call_of(self._engine, scope, receive))
         await _answer(None if answer is None else answer.__pydantic_serializer__.to_json(answer), scope, send)
 
     async def _serve_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_answered = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal is_answered
             if message["type"] == "http.response.start":
+                is_answered = True
                 message = {**message, "headers": [*message.get("headers", ()), NOSNIFF]}
             await send(message)
 
         assert self._app is not None  # noqa: S101 - `_loaded` is set
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            if not is_answered:
+                raise
+            _log_bug(error, scope)
 
     async def _refuse(self, error: Exception, scope: Scope, send: Send) -> None:
         answer = problem_of(error)
         if answer is None:
-            logger.error("a bug answered %s %s", scope["method"], scope["path"], exc_info=error)
+            _log_bug(error, scope)
             answer = internal_error()
         await send_problem(send, answer)
+
+
+def _log_bug(error: Exception, scope: Scope) -> None:
+    logger.error("a bug answered %s %s", scope["method"], scope["path"], exc_info=error)
 
 
 async def send_problem(send: Send, answer: ProblemAnswer) -> None:

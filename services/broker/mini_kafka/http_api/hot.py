@@ -4,7 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel
+
+LARGE_BODY_BYTES = 256 * 1024
+"""A body over this is looked through before it is parsed; no ordinary message is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,20 @@ class HotRoute:
         Raises:
             pydantic.ValidationError: the body is not JSON, or not of the model.
         """
-        return () if self.body is None else (self.body.model_validate_json(body),)
+        if self.body is None:
+            return ()
+        if len(body) > LARGE_BODY_BYTES:
+            body = _known_fields(body, self.body)
+        return (self.body.model_validate_json(body),)
+
+
+def _known_fields(body: bytes, model: type[BaseModel]) -> bytes:
+    """Leave out the fields that a model ignores: Pydantic would build their values, which can take it 0.1 s."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return body  # the model says what is wrong with it
+    return msgspec.json.encode({name: value for name, value in fields.items() if name in model.model_fields})
 
 
 HotRoutes = dict[tuple[str, str], HotRoute]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
-from mini_kafka.http_api.connection import GuardedHttpProtocol, Timeouts, age_connections
+from mini_kafka.http_api.connection import GuardedHttpProtocol, Limits
 
 BACKLOG = 2048
 """Connections that the kernel holds while the loop is busy; the kernel cuts it to its own limit."""
@@ -31,11 +31,12 @@ def bind(host: str, port: int) -> socket.socket:
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except OSError as error:
+        both = host == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    except (OSError, UnicodeError) as error:  # a name that no name server could know is a UnicodeError
+        reason = error.strerror if isinstance(error, OSError) else "that is no name of a host"
         raise CannotListen(
-            f"cannot listen on {host}:{port}: {error.strerror or error}:"
-            " choose another address with --host and --http-port"
+            f"cannot listen on {host}:{port}: {reason or error}: choose another address with --host and --http-port"
         ) from error
 
 
@@ -58,8 +59,8 @@ class Address:
 class HttpServer:
     """An HTTP server around one ASGI application."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, timeouts: Timeouts) -> None:
-        protocol = type("HttpProtocol", (GuardedHttpProtocol,), {"timeouts": timeouts})
+    def __init__(self, app: ASGIApp, listening: socket.socket, limits: Limits) -> None:
+        protocol = type("HttpProtocol", (GuardedHttpProtocol,), {"limits": limits})
         self._socket = listening
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -95,7 +96,8 @@ class HttpServer:
         self._sweep = asyncio.get_running_loop().call_later(SWEEP_INTERVAL_S, self._run_sweep)
 
     def _run_sweep(self) -> None:
-        age_connections(self._server.server_state.connections, SWEEP_INTERVAL_S)
+        for connection in self._guarded():
+            connection.grow_older(SWEEP_INTERVAL_S)
         self._arm_sweep()
 
     async def stop(self) -> None:
@@ -105,4 +107,17 @@ class HttpServer:
             self._sweep.cancel()
         if self._main_loop is not None:
             await self._main_loop
+        for connection in self._guarded():
+            connection.end_unfinished()
+        insisting = asyncio.get_running_loop().call_later(GRACEFUL_STOP_S * 0.8, self._abort_all)
         await self._server.shutdown(sockets=[self._socket])
+        insisting.cancel()
+
+    def _guarded(self) -> list[GuardedHttpProtocol]:
+        connections = self._server.server_state.connections
+        return [connection for connection in connections if isinstance(connection, GuardedHttpProtocol)]
+
+    def _abort_all(self) -> None:
+        """End connections whose clients do not read their answers: uvicorn would report their requests as bugs."""
+        for connection in self._guarded():
+            connection.transport.abort()

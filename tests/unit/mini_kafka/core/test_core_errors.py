@@ -34,6 +34,7 @@ def test_every_error_hangs_where_the_tree_draws_it() -> None:
         (errors.RecordTooLarge(4, 2000, 1000), ["record 4", "2000", "max.message.bytes", "1000"]),
         (errors.InvalidRecord(4, "has no key"), ["record 4 has no key"]),
         (errors.PartitionLimitReached(9, 2, 10), ["9", "2 more", "MINI_KAFKA_MAX_PARTITIONS (10)", "delete a topic"]),
+        (errors.GroupLimitReached("g", 5), ["'g'", "MINI_KAFKA_MAX_GROUPS (5)", "delete"]),
         (errors.SequenceGap("till", "orders", 3, 7), ["'till'", "'orders'", "7", "3 is next"]),
         (errors.ProducerFenced("till", 1, 2), ["'till'", "epoch 2", "epoch 1"]),
         (errors.OffsetOutOfRange(9, 2, 5), ["9", "2 to 5"]),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mini_kafka.core.errors import GroupLimitReached
 from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
 
 ORDERS, OTHER = TopicPartition("orders", 0), TopicPartition("orders", 1)
@@ -61,3 +62,15 @@ def test_a_deleted_topic_takes_its_offsets_from_every_group_and_no_others(offset
     offsets.forget_topic("orders")
     assert offsets.of_group("g") == {ALIEN: 3}
     assert list(offsets.groups()) == ["g"]
+
+
+def test_beyond_the_limit_a_new_group_is_refused_and_the_others_go_on() -> None:
+    offsets = CommittedOffsets(max_groups=2)
+    for group in ("a", "b"):
+        offsets.commit(group, TopicPartition("t", 0), 0)
+    with pytest.raises(GroupLimitReached, match=r"MINI_KAFKA_MAX_GROUPS \(2\)"):
+        offsets.commit("c", TopicPartition("t", 0), 0)
+    offsets.commit("b", TopicPartition("t", 0), 7)
+    assert set(offsets.groups()) == {"a", "b"}
+    offsets.forget_topic("t")
+    offsets.commit("c", TopicPartition("t", 0), 0)

@@ -123,9 +123,17 @@ def test_partitions_are_only_added(topics: Topics) -> None:
 
 def test_requests_without_keys_take_the_partitions_in_turn(topics: Topics) -> None:
     topic = create(topics, "orders", partitions=3)
-    assert [topic.next_keyless_partition() for _ in range(7)] == [0, 1, 2, 0, 1, 2, 0]
+
+    def turns(count: int) -> list[int]:
+        taken = []
+        for _ in range(count):
+            taken.append(topic.keyless_partition)
+            topic.pass_keyless_turn()
+        return taken
+
+    assert turns(7) == [0, 1, 2, 0, 1, 2, 0]
     topic.add_partitions(4)
-    assert {topic.next_keyless_partition() for _ in range(4)} == {0, 1, 2, 3}
+    assert set(turns(4)) == {0, 1, 2, 3}
 
 
 def test_the_records_held_are_counted_over_all_partitions(topics: Topics) -> None:

@@ -1,5 +1,8 @@
 """Topics and produced records in the memory engine: where records come to lie, and that a refusal changes nothing."""
 
+import asyncio
+import threading
+
 import pytest
 
 from mini_kafka.core.errors import (
@@ -297,3 +300,60 @@ async def test_a_full_memory_is_logged_once_a_minute(
     assert await warnings_after("one", "two") == 0
     clock.advance(1)
     assert await warnings_after("two", "one") == 1
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+async def test_a_record_that_is_too_large_is_named_by_its_place_in_the_call(
+    engine: MemoryEngine, partitions: int
+) -> None:
+    await engine.create_topic(ME, "orders", partitions=partitions, configs={"max.message.bytes": "200"})
+    records = [NewRecord(b"", b"%d" % number) for number in range(8)]
+    for number in (0, 5, 7):
+        for large in (records[number]._replace(value=b"x" * 300), NewRecord(b"", b"x" * 180)):
+            call = [*records[:number], large, *records[number + 1 :]]
+            with pytest.raises(RecordTooLarge) as refusal:
+                await engine.produce(ME, "orders", call)
+            assert refusal.value.index == number
+    assert engine.memory_used == 0
+
+
+async def test_long_keys_are_hashed_off_the_loop_and_meet_where_short_ones_do(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.create_topic(ME, "orders", partitions=5)
+    threads: list[str] = []
+
+    def noted(key: bytes, partitions: int) -> int:
+        threads.append(threading.current_thread().name)
+        return partition_for_key(key, partitions)
+
+    monkeypatch.setattr("mini_kafka.engine.appender.partition_for_key", noted)
+    keys = [bytes([number]) * 9_000 for number in range(4)]
+    together = await engine.produce(ME, "orders", [NewRecord(b"", key) for key in keys])
+    assert "MainThread" not in threads
+    alone = [(await engine.produce(ME, "orders", [NewRecord(b"", key)]))[0] for key in keys]
+    assert [place.partition for place in together] == [place.partition for place in alone]
+    assert [place.partition for place in together] == [partition_for_key(key, 5) for key in keys]
+
+
+async def test_a_topic_that_changes_while_keys_are_hashed_gets_the_records_where_they_belong_now(
+    engine: MemoryEngine,
+) -> None:
+    await engine.create_topic(ME, "orders", partitions=2)
+    keys = [bytes([number]) * 9_000 for number in range(4)]
+    task = asyncio.create_task(engine.produce(ME, "orders", [NewRecord(b"", key) for key in keys]))
+    await asyncio.sleep(0)
+    await engine.alter_topic(ME, "orders", partitions=7)
+    assert [place.partition for place in await task] == [partition_for_key(key, 7) for key in keys]
+
+
+async def test_a_refused_call_takes_nobodys_turn(make_engine: MakeEngine) -> None:
+    engine = make_engine(EngineConfig(memory_limit=10_000, num_partitions=3))
+    await engine.create_topic(ME, "orders")
+    taken = []
+    for _ in range(3):
+        with pytest.raises(MemoryLimitReached):
+            await engine.produce(ME, "orders", [NewRecord(b"x" * 20_000)])
+        [place] = await engine.produce(ME, "orders", [NewRecord(b"")])
+        taken.append(place.partition)
+    assert taken == [0, 1, 2]

@@ -5,9 +5,10 @@ import logging
 
 import pytest
 
-from mini_kafka.core.errors import UnknownConsumer
+from mini_kafka.core.errors import GroupLimitReached, UnknownConsumer
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord
+from mini_kafka.engine.consuming import PLACES_AT_ONCE
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import Caller, ConsumedRecord, ConsumerPlace
 from tests.support.clock import ManualClock
@@ -257,3 +258,23 @@ async def test_a_closed_engine_leaves_no_timer(engine: MemoryEngine, clock: Manu
     await engine.close()
     await settle()
     assert clock.timers == 0
+
+
+async def test_a_consumer_too_many_is_refused_and_nothing_is_registered(make_engine: MakeEngine) -> None:
+    engine = make_engine(EngineConfig(memory_limit=10_000, num_partitions=3, max_groups=1))
+    await engine.register_consumer(ME, "a", "orders")
+    with pytest.raises(GroupLimitReached):
+        await engine.register_consumer(ME, "b", "orders")
+    assert [place.consumer_id for place in await engine.consumer_places(ME)] == ["a"]
+
+
+async def test_many_consumers_are_listed_bit_by_bit(engine: MemoryEngine) -> None:
+    for number in range(2 * PLACES_AT_ONCE):
+        await engine.register_consumer(ME, f"c{number:04}", "orders")
+    await engine.register_consumer(ME, "z", "gone")
+    listing = asyncio.create_task(engine.consumer_places(ME))
+    await asyncio.sleep(0)
+    assert not listing.done()
+    await engine.delete_topic(ME, "gone")
+    places = await outcome(listing)
+    assert [place.consumer_id for place in places] == ["c", *(f"c{number:04}" for number in range(2 * PLACES_AT_ONCE))]

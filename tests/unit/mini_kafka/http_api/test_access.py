@@ -34,6 +34,10 @@ FOREIGN = [
     ":8000",
     "[evil.com]",
     "[::1",
+    "[::1].evil.com",
+    "[::1]:80.evil.com",
+    "a:b.evil.com",
+    "evil.com:localhost",
 ]
 
 
@@ -65,12 +69,38 @@ def test_two_host_fields_are_400() -> None:
     assert caught.value.status is HTTPStatus.BAD_REQUEST
 
 
+def test_no_host_field_is_400_but_in_http_1_0() -> None:
+    with pytest.raises(RequestRefused) as caught:
+        read_head([])
+    assert caught.value.status is HTTPStatus.BAD_REQUEST
+    assert read_head([], "1.0").host is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [(b"sec-fetch-site", b"cross-site"), (b"sec-fetch-site", b"none")],
+        [(b"origin", b"http://evil.com"), (b"origin", b"http://localhost")],
+    ],
+)
+def test_a_field_that_is_sent_twice_is_no_better_than_its_worst(fields: list[tuple[bytes, bytes]]) -> None:
+    with pytest.raises(RequestRefused):
+        POLICY.check("POST", read_head([(b"host", b"localhost"), *fields]))
+
+
+def test_an_endless_host_is_judged_and_not_remembered() -> None:
+    policy = AccessPolicy([])
+    policy.check("GET", Head(host=b"x" * 300))
+    assert len(policy._verdicts) == 0
+
+
 OWN_PAGE = Head(host=b"localhost:8000", origin=b"http://localhost:8000", fetch_site=b"same-origin")
 NO_PAGE = Head(host=b"localhost:8000")
 ADDRESS_BAR = Head(host=b"localhost:8000", fetch_site=b"none")
 OTHER_PAGES = [
     Head(host=b"localhost:8000", origin=b"https://evil.com"),
     Head(host=b"localhost:8000", origin=b"http://localhost:3000"),
+    Head(host=b"localhost:8000", origin=b"http://localhost:8000.evil.com"),
     Head(host=b"localhost:8000", origin=b"null"),
     Head(host=b"localhost:8000", fetch_site=b"cross-site"),
     Head(host=b"localhost:8000", fetch_site=b"same-site"),
@@ -86,7 +116,10 @@ def test_another_sites_page_may_not_change_anything(method: str, head: Head) -> 
     assert caught.value.status is HTTPStatus.FORBIDDEN
 
 
-@pytest.mark.parametrize("head", [OWN_PAGE, NO_PAGE, ADDRESS_BAR])
+SHOUTED = Head(host=b"localhost:8000", origin=b"http://LOCALHOST:8000")
+
+
+@pytest.mark.parametrize("head", [OWN_PAGE, NO_PAGE, ADDRESS_BAR, SHOUTED])
 def test_the_brokers_own_page_and_programs_may(head: Head) -> None:
     POLICY.check("POST", head)
 

@@ -2,84 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
-from uvicorn.server import ServerState
 
-from mini_kafka.http_api.connection import ANSWER, GuardedHttpProtocol, Timeouts
+from mini_kafka.http_api.connection import ANSWER
+from tests.support.connection import GET, HEAD, LAST_GET, OLD_GET, Connection, run
 from tests.support.tasks import settle
-
-HEAD = b"POST /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\n"
-GET = b"GET /x HTTP/1.1\r\nhost: localhost\r\n\r\n"
-
-
-class Wire(asyncio.Transport):
-    """A transport that keeps what was written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes: list[bytes] = []
-        self.closed = False
-        self.reading = True
-
-    @property
-    def written(self) -> bytes:
-        return b"".join(self.writes)
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.writes.append(bytes(data))
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        self.closed = True
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-
-class Connection:
-    """One guarded connection to an application that answers when told to."""
-
-    def __init__(self) -> None:
-        self.answer_now = asyncio.Event()
-        self.wire = Wire()
-        config = uvicorn.Config(self.app, http=GuardedHttpProtocol, interface="asgi3", lifespan="off", log_config=None)
-        state = ServerState()
-        state.default_headers = [(b"date", b"Thu, 01 Jan 1970 00:00:00 GMT")]
-        self.protocol = GuardedHttpProtocol(config, state, {})
-        self.protocol.timeouts = Timeouts(header=10, body=30, idle=60)
-        self.protocol.connection_made(self.wire)
-
-    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        while (await receive()).get("more_body"):
-            pass
-        await self.answer_now.wait()
-        assert scope["extensions"][ANSWER](200, b"content-length: 2\r\n", b"ok")
-
-    async def send(self, data: bytes) -> None:
-        self.protocol.data_received(data)
-        await settle()
-
-    def wait(self, seconds: float) -> bool:
-        """Let time pass in steps of half a second, and say whether the connection is still open."""
-        for _ in range(int(seconds * 2)):
-            self.protocol.grow_older(0.5)
-        return not self.wire.closed
-
-
-def run(story: Callable[[Connection], "asyncio.Future[None] | object"]) -> None:
-    async def inside() -> None:
-        await story(Connection())  # type: ignore[misc]
-
-    asyncio.run(inside())
 
 
 def test_a_connection_without_a_request_is_closed_after_the_idle_time() -> None:
@@ -169,10 +98,6 @@ def test_a_small_answer_is_one_write() -> None:
         assert b"\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n" in it.wire.written
 
     run(story)
-
-
-OLD_GET = GET.replace(b"1.1", b"1.0")
-LAST_GET = GET.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
 
 
 @pytest.mark.parametrize("head", [OLD_GET, LAST_GET])
@@ -299,14 +224,25 @@ def test_on_a_connection_that_is_closing_no_other_request_is_served() -> None:
     run(story)
 
 
-def test_after_the_last_pipelined_answer_the_client_is_read_again() -> None:
-    async def story(it: Connection) -> None:
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await it.answer_now.wait()
-            scope["extensions"][ANSWER](200, b"content-length: 2\r\n", b"ok")
+def test_a_client_is_read_on_while_its_requests_wait_their_turn() -> None:
+    """A client that is not read cannot be seen to hang up."""
 
-        it.protocol.app = app
+    async def story(it: Connection) -> None:
+        await it.send(GET)
         await it.send(GET * 2)
+        assert it.wire.reading
+
+    run(story)
+
+
+def test_after_an_early_answer_the_rest_of_a_large_body_is_read() -> None:
+    async def story(it: Connection) -> None:
+        async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+            await it.answer_now.wait()
+            scope["extensions"][ANSWER](413, b"content-length: 0\r\n", b"")
+
+        it.protocol.app = refuse
+        await it.send(HEAD.replace(b"4\r\n", b"4000000\r\n") + b"x" * 100_000)
         assert not it.wire.reading
         it.answer_now.set()
         await settle()

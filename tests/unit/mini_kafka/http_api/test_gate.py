@@ -7,7 +7,9 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
+from mini_kafka.core.errors import MemoryLimitReached
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.http_api.access import AccessPolicy
 from mini_kafka.http_api.connection import ANSWER
@@ -87,6 +89,48 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(chunks: list[bytes], 
             assert (await it.ask("POST", "/topics/register", chunks, headers)).status == status
             assert (await it.ask("POST", "/produce", chunks, headers)).status == status
             assert (await it.get("/stats")).json()["topics"] == {"t": 1 if status == 200 else 0}
+
+    asyncio.run(run())
+
+
+def test_a_length_that_nobody_can_count_is_413_and_a_padded_one_is_read() -> None:
+    async def run() -> None:
+        async with broker(max_body_bytes=2000) as it:
+            for length, status in (("9" * 5000, 413), ("0" * 5000 + str(len(EXACTLY_2000)), 200)):
+                answer = await it.ask("POST", "/topics/register", [EXACTLY_2000], (*JSON, ("content-length", length)))
+                assert answer.status == status
+
+    asyncio.run(run())
+
+
+def test_bodies_that_are_on_their_way_may_fill_the_memory_only_so_far() -> None:
+    async def run() -> None:
+        async with broker(max_body_bytes=1500, max_buffered_body_bytes=2000) as it:
+            slow = [
+                asyncio.create_task(it.ask("POST", "/topics/register", [b" " * 800], JSON, more_to_come=True))
+                for _ in range(2)
+            ]
+            await settle()
+            answer = await it.ask("POST", "/topics/register", [b" " * 400, b" " * 400], JSON)
+            assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+            assert "MINI_KAFKA_MAX_BUFFERED_BODY_BYTES" in answer.json()["detail"]
+            it.gone.set()
+            await asyncio.gather(*slow)
+            it.gone.clear()
+            body = b'{"topic": "t"}'.ljust(1400)
+            assert (await it.ask("POST", "/topics/register", [body[:700], body[700:]], JSON)).status == 200
+
+    asyncio.run(run())
+
+
+def test_head_is_a_get_without_a_body() -> None:
+    async def run() -> None:
+        async with broker() as it:
+            for path in ("/health", "/stats", "/docs", "/nothing"):
+                asked = await it.ask("HEAD", path)
+                got = await it.get(path)
+                assert (asked.status, asked.headers["content-length"]) == (got.status, got.headers["content-length"])
+            assert (await it.ask("HEAD", "/produce")).status == 405
 
     asyncio.run(run())
 
@@ -210,7 +254,7 @@ def test_a_bug_is_answered_without_details_and_logged_with_its_traceback(caplog:
         raise RuntimeError("the secret inside")
 
     async def run() -> Answer:
-        gate = Gate(MemoryEngine(EngineConfig(memory_limit=1 << 20)), AccessPolicy(()), 1000)
+        gate = Gate(MemoryEngine(EngineConfig(memory_limit=1 << 20)), AccessPolicy(()), 1000, 1000)
         await gate.load(lambda: (gate, {("GET", "/broken"): HotRoute(broken)}))
         return await Client(gate).get("/broken")
 
@@ -222,12 +266,50 @@ def test_a_bug_is_answered_without_details_and_logged_with_its_traceback(caplog:
     assert "Traceback" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (MemoryLimitReached(1, 2, 3), 429, "THROTTLING_QUOTA_EXCEEDED"),
+        (RuntimeError("the secret inside"), 500, "UNKNOWN_SERVER_ERROR"),
+    ],
+)
+def test_a_route_that_fastapi_serves_is_refused_once_and_in_the_same_form(
+    error: Exception, status: int, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> tuple[Answer, int]:
+        starts = 0
+        async with broker() as it:
+
+            async def failing(caller: object) -> None:
+                raise error
+
+            gate = it.app
+
+            async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+                async def count(message: Message) -> None:
+                    nonlocal starts
+                    starts += message["type"] == "http.response.start"
+                    await send(message)
+
+                await gate(scope, receive, count)
+
+            it.engine.describe_topics = failing  # type: ignore[assignment, method-assign]
+            it.app = counting
+            return await it.get("/stats"), starts
+
+    answer, starts = asyncio.run(run())
+    assert (answer.status, answer.json()["code"], starts) == (status, code, 1)
+    assert b"secret" not in answer.body
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert ("Traceback" in caplog.text) is (status == 500)
+
+
 def test_until_the_application_is_loaded_health_is_answered_and_the_rest_waits() -> None:
     async def answered(call: object) -> None:
         return None
 
     async def run() -> None:
-        gate = Gate(MemoryEngine(EngineConfig(memory_limit=1 << 20)), AccessPolicy(()), 1000)
+        gate = Gate(MemoryEngine(EngineConfig(memory_limit=1 << 20)), AccessPolicy(()), 1000, 1000)
         client = Client(gate)
         for path in ("/health", "/livez", "/readyz"):
             answer = await client.get(path)

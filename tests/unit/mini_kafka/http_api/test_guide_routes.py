@@ -273,3 +273,26 @@ def test_a_refused_body_lists_each_fault_with_its_place_and_without_what_was_sen
         assert [error["loc"] for error in answer["errors"]] == ["topic"]
 
     tell(story)
+
+
+@pytest.mark.parametrize("wait_ms", ["5", True, 5.5])
+def test_a_wait_that_is_no_whole_number_is_refused(wait_ms: object) -> None:
+    async def story(it: Broker) -> None:
+        await it.post("/consumers/register", {"topic": "t", "consumer_id": "c"})
+        assert (await it.post("/consume", {"consumer_id": "c", "wait_ms": wait_ms})).status == 422
+
+    tell(story)
+
+
+@pytest.mark.parametrize("extra", ['"z": [1, 2.5, {"a": null}]', '"topic": "t"', '"z": "\\ud83c\\udf75"'])
+def test_a_large_body_with_fields_that_nobody_knows_is_read_like_a_small_one(extra: str) -> None:
+    async def story(it: Broker) -> None:
+        await it.post("/topics/register", {"topic": "t"})
+        for padding in (0, 300_000):
+            body = f'{{"topic": "t", {extra}, "value": "v\\u00e9"{" " * padding}}}'.encode()
+            assert (await it.post("/produce", body)).status == 200
+            for broken in (body[:-1], body.replace(b'"topic"', b'"tropic"'), body + b"x"):
+                assert (await it.post("/produce", broken)).status == 422
+        assert (await it.get("/stats")).json()["topics"] == {"t": 2}
+
+    tell(story)

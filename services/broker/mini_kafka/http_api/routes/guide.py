@@ -5,11 +5,11 @@ because validating the body's bytes with the model is all that they need of Fast
 """
 
 import secrets
-from typing import Any
 
 from fastapi import APIRouter, status
 
 from mini_kafka.http_api.deps import CallDep
+from mini_kafka.http_api.documented import problems
 from mini_kafka.http_api.hot import HotRoute
 from mini_kafka.http_api.mapping import to_message, to_new_record, to_stats
 from mini_kafka_shared.schemas import (
@@ -17,7 +17,6 @@ from mini_kafka_shared.schemas import (
     ConsumerRegistered,
     ConsumerRegistration,
     Message,
-    Problem,
     ProducerRegistered,
     ProducerRegistration,
     Published,
@@ -30,29 +29,20 @@ from mini_kafka_shared.schemas import (
 router = APIRouter(tags=["guide"])
 
 
-def _problems(**descriptions: str) -> dict[int | str, dict[str, Any]]:
-    """Document error answers: `_404="…"` and so on."""
-    return {
-        int(name[1:]): {
-            "description": text,
-            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-        }
-        for name, text in descriptions.items()
-    }
-
-
-BODY_PROBLEMS = _problems(
+BODY_PROBLEMS = problems(
+    _400="the request is not valid HTTP/1.1",
     _403="the request comes from another site's page",
+    _408="the request came in too slowly",
     _413="the body or the record is too large",
     _415="the body is not JSON",
-    _421="the Host is none of this broker's",
     _422="the body is not what this call takes",
+    _503="the broker is stopping, or too many bodies are on their way",
 )
-FULL = _problems(_429="the log's memory is full; Retry-After says when to try again")
-STOPPING = _problems(_503="the broker is stopping")
+TOO_MANY = problems(_429="there are too many topics, partitions or consumers; Retry-After says when to try again")
+FULL = problems(_429="the log's memory is full; Retry-After says when to try again")
 
 
-@router.post("/topics/register", responses=BODY_PROBLEMS, summary="Create a topic, or find it")
+@router.post("/topics/register", responses=BODY_PROBLEMS | TOO_MANY, summary="Create a topic, or find it")
 async def register_topic(body: TopicRegistration, call: CallDep) -> TopicRegistered:
     """Create the topic if it is not there; a topic that is there stays as it is."""
     await call.engine.ensure_topic(call.caller, body.topic, explicit=True)
@@ -61,7 +51,7 @@ async def register_topic(body: TopicRegistration, call: CallDep) -> TopicRegiste
 
 @router.post(
     "/producers/register",
-    responses=BODY_PROBLEMS | _problems(_404="the topic does not exist and may not be created"),
+    responses=BODY_PROBLEMS | TOO_MANY | problems(_404="the topic does not exist and may not be created"),
     summary="Announce a producer",
 )
 async def register_producer(body: ProducerRegistration, call: CallDep) -> ProducerRegistered:
@@ -72,7 +62,7 @@ async def register_producer(body: ProducerRegistration, call: CallDep) -> Produc
 
 @router.post(
     "/consumers/register",
-    responses=BODY_PROBLEMS | _problems(_404="the topic does not exist and may not be created"),
+    responses=BODY_PROBLEMS | TOO_MANY | problems(_404="the topic does not exist and may not be created"),
     summary="Announce a consumer",
 )
 async def register_consumer(body: ConsumerRegistration, call: CallDep) -> ConsumerRegistered:
@@ -84,7 +74,7 @@ async def register_consumer(body: ConsumerRegistration, call: CallDep) -> Consum
 
 @router.post(
     "/produce",
-    responses=BODY_PROBLEMS | FULL | STOPPING | _problems(_404="the topic does not exist; register it"),
+    responses=BODY_PROBLEMS | FULL | problems(_404="the topic does not exist; register it"),
     summary="Append one message to a topic",
 )
 async def produce(body: PublishRequest, call: CallDep) -> Published:
@@ -97,7 +87,7 @@ async def produce(body: PublishRequest, call: CallDep) -> Published:
     "/consume",
     response_model=Message,
     responses=BODY_PROBLEMS
-    | _problems(_404="the consumer is not registered")
+    | problems(_404="the consumer is not registered")
     | {status.HTTP_204_NO_CONTENT: {"description": "there is nothing new"}},
     summary="Take a consumer's next message",
 )
