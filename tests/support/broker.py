@@ -7,6 +7,7 @@ from typing import Any
 from mini_kafka import bootstrap
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.memory import MemoryEngine
+from mini_kafka.http_api.access import AccessPolicy
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.settings import BrokerSettings
 from tests.support.asgi import Client
@@ -24,8 +25,9 @@ async def new_broker(clock: Clock | None = None, **settings: Any) -> Broker:
     """Build a broker with the given settings; what is not given has its default, whatever the machine says."""
     chosen = BrokerSettings(**({"memory_limit": 64 * 1024 * 1024} | settings))
     engine = bootstrap.build_engine(chosen, clock)
-    gate = bootstrap.build_gate(chosen, engine)
-    await bootstrap.load_app(gate, engine, chosen)
+    bounds = bootstrap.build_bounds(chosen)
+    gate = Gate(engine, AccessPolicy(chosen.allowed_hosts), bounds)
+    await bootstrap.load_app(gate, engine, bounds)
     return Broker(gate, engine)
 
 

@@ -17,6 +17,7 @@ from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import AccessPolicy
+from mini_kafka.http_api.bounds import Bounds, HttpLimits
 from mini_kafka.http_api.connection import Limits
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoutes
@@ -65,19 +66,25 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
     )
 
 
-def build_gate(settings: BrokerSettings, engine: Engine) -> Gate:
-    """Build the HTTP API's outside."""
-    policy = AccessPolicy(settings.allowed_hosts)
-    return Gate(engine, policy, int(settings.max_body_bytes), int(settings.max_buffered_body_bytes))
+def build_bounds(settings: BrokerSettings) -> Bounds:
+    """Build the HTTP API's limits."""
+    return Bounds(
+        HttpLimits(
+            body_bytes=int(settings.max_body_bytes),
+            buffered_body_bytes=int(settings.max_buffered_body_bytes),
+            request_records=settings.max_records_per_request,
+            streams=settings.max_streams,
+        )
+    )
 
 
-async def load_app(gate: Gate, engine: Engine, settings: BrokerSettings) -> None:
+async def load_app(gate: Gate, engine: Engine, bounds: Bounds) -> None:
     """Import FastAPI and hand the application to the gate."""
 
     def load() -> tuple[ASGIApp, HotRoutes]:
         from mini_kafka.http_api.app import build_app  # 0.3 s: not before the broker listens
 
-        return build_app(engine, int(settings.max_body_bytes))
+        return build_app(engine, bounds)
 
     await gate.load(load)
     gc.freeze()  # what was imported stays: a collection that looks through it again only holds up requests
@@ -90,12 +97,13 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         CannotListen: the address cannot be had.
     """
     engine = build_engine(settings)
-    gate = build_gate(settings, engine)
+    bounds = build_bounds(settings)
+    gate = Gate(engine, AccessPolicy(settings.allowed_hosts), bounds)
     limits = Limits(settings.header_timeout, settings.body_timeout, settings.idle_timeout, int(settings.max_head_bytes))
     server = HttpServer(gate, bind(settings.host, settings.http_port), limits)
     await server.start()
     say(f"listening http={server.address}")  # the line that scripts wait for
-    loading = asyncio.create_task(load_app(gate, engine, settings))
+    loading = asyncio.create_task(load_app(gate, engine, bounds))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():

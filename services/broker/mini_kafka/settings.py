@@ -119,6 +119,15 @@ class BrokerSettings(Settings):
         title="SIZE",
         description="What bodies that are still on their way may hold together, in bytes or as 64MiB; over it: 503.",
     )
+    max_records_per_request: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=10_000,
+        description="How many records one request may produce or read at once: more would hold up others; lines of "
+        "NDJSON are not counted. Over it: 413.",
+    )
+    max_streams: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        default=1000,
+        description="How many streams (follow=true and server-sent events) may be open; over it: 503.",
+    )
     max_wait_ms: Annotated[int, Field(ge=0, le=86_400_000)] = Field(
         default=30_000, description="The longest long poll, in milliseconds; a longer wait_ms is cut to it."
     )

@@ -60,6 +60,7 @@ class MemoryEngine:
         clock = clock or LoopClock()
         batches = BatchReader(config.max_decompressed_bytes)
         self._config = config
+        self._clock = clock
         self._epoch = secrets.token_hex(8)
         self._budget = MemoryBudget(config.memory_limit)
         self._topics = Topics(self._budget, config.max_partitions)
@@ -76,6 +77,15 @@ class MemoryEngine:
     def epoch(self) -> str:
         """Name this life of the log: a random id of this start."""
         return self._epoch
+
+    @property
+    def closed(self) -> bool:
+        """Whether the engine is on its way down."""
+        return self._waiters.closed
+
+    def now_ms(self) -> int:
+        """Give the time, in milliseconds since 1970."""
+        return self._clock.now_ms()
 
     @property
     def memory_used(self) -> int:

@@ -102,7 +102,14 @@ class Engine(Protocol):
 
     @property
     def epoch(self) -> str:
-        """Name this life of the log; another life has another name."""
+        """Name this life of the log, in 16 hexadecimal digits; another life has another name."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the engine is on its way down: whoever reads on and on has to end."""
+
+    def now_ms(self) -> int:
+        """Give the time by which the engine goes, in milliseconds since 1970."""
 
     async def create_topic(
         self,

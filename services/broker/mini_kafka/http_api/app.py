@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from mini_kafka.core.errors import BrokerError
 from mini_kafka.engine.port import Engine
+from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.docs_page import add_docs_page
 from mini_kafka.http_api.documented import EVERYWHERE
 from mini_kafka.http_api.errors import ProblemAnswer, RequestRefused, internal_error, invalid_body, problem, problem_of
@@ -23,7 +24,7 @@ DESCRIPTION = """The Kafka for a laptop and for CI: topics in RAM, spoken to wit
 Register a topic, produce messages to it, register consumers, and let each consume at its own offset."""
 
 
-def build_app(engine: Engine, max_body_bytes: int) -> tuple[FastAPI, HotRoutes]:
+def build_app(engine: Engine, bounds: Bounds) -> tuple[FastAPI, HotRoutes]:
     """Build the application and the table of the routes that the gate calls directly."""
     app = FastAPI(
         title="Mini Kafka",
@@ -32,10 +33,11 @@ def build_app(engine: Engine, max_body_bytes: int) -> tuple[FastAPI, HotRoutes]:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=max_body_bytes,
+        max_body_size=bounds.limits.body_bytes,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     app.state.engine = engine
+    app.state.bounds = bounds
     for router in (operations.router, guide.router):
         app.include_router(router, responses=EVERYWHERE)
     add_docs_page(app)

@@ -5,37 +5,12 @@ from http import HTTPStatus
 from starlette.types import Receive
 
 from mini_kafka.http_api.access import Head
+from mini_kafka.http_api.bounds import Held
 from mini_kafka.http_api.call import ClientGone
 from mini_kafka.http_api.errors import RequestRefused
 
 MOST_DIGITS = 18
 """A length of more digits is over every limit, and need not be understood."""
-
-
-class BufferedBodies:
-    """The bytes of all bodies that have come in part, and how many they may be together."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.held = 0
-
-    def hold(self, size: int) -> None:
-        """Count bytes that are kept until the rest of their body has come.
-
-        Raises:
-            RequestRefused: 503, and nothing was counted.
-        """
-        if self.held + size > self.limit:
-            raise RequestRefused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"other requests' bodies fill MINI_KAFKA_MAX_BUFFERED_BODY_BYTES ({self.limit}): try again",
-                retry_after_s=1,
-            )
-        self.held += size
-
-    def give_back(self, size: int) -> None:
-        """Stop counting bytes."""
-        self.held -= size
 
 
 def check_media_type(head: Head) -> None:
@@ -68,7 +43,7 @@ def check_length(head: Head, limit: int) -> None:
         raise too_large(limit)
 
 
-async def read_body(receive: Receive, limit: int, buffered: BufferedBodies) -> bytes:
+async def read_body(receive: Receive, limit: int, buffered: Held) -> bytes:
     """Read the whole body, up to `limit` bytes.
 
     Raises:

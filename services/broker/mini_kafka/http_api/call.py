@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from starlette.types import Receive, Scope
 
 from mini_kafka.engine.port import Caller, Engine
+from mini_kafka.http_api.bounds import Bounds
 
 T = TypeVar("T")
 
@@ -22,11 +23,12 @@ class ClientGone(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """A request whose body has been read."""
+    """A request, with what its route may ask and has to keep within."""
 
     engine: Engine
     caller: Caller
     receive: Receive
+    bounds: Bounds
 
     async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for `work` as long as the client does, and cancel it when the client goes.
@@ -52,10 +54,10 @@ class Call:
             pass
 
 
-def call_of(engine: Engine, scope: Scope, receive: Receive) -> Call:
+def call_of(engine: Engine, bounds: Bounds, scope: Scope, receive: Receive) -> Call:
     """Put together what a route function gets."""
     client = scope["client"]
-    return Call(engine, _caller(client[0] if client else ""), receive)
+    return Call(engine, _caller(client[0] if client else ""), receive, bounds)
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,8 @@ from mini_kafka.http_api.call import Call, call_of
 
 
 def _call(request: Request) -> Call:
-    return call_of(request.app.state.engine, request.scope, request.receive)
+    state = request.app.state
+    return call_of(state.engine, state.bounds, request.scope, request.receive)
 
 
 CallDep = Annotated[Call, Depends(_call)]

@@ -9,15 +9,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import AccessPolicy, Head, read_head
-from mini_kafka.http_api.body import BufferedBodies, check_length, check_media_type, read_body
+from mini_kafka.http_api.body import check_length, check_media_type, read_body
+from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.call import ClientGone, call_of
 from mini_kafka.http_api.connection import ANSWER
 from mini_kafka.http_api.errors import NOSNIFF, ProblemAnswer, internal_error, problem_of
-from mini_kafka.http_api.hot import HotRoute, HotRoutes
+from mini_kafka.http_api.hot import HotRoute, HotRoutes, find
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +36,10 @@ Loader = Callable[[], tuple[ASGIApp, HotRoutes]]
 class Gate:
     """The ASGI application that the server runs."""
 
-    def __init__(self, engine: Engine, policy: AccessPolicy, max_body_bytes: int, max_buffered_body_bytes: int) -> None:
+    def __init__(self, engine: Engine, policy: AccessPolicy, bounds: Bounds) -> None:
         self._engine = engine
         self._policy = policy
-        self._max_body_bytes = max_body_bytes
-        self._buffered = BufferedBodies(max_buffered_body_bytes)
+        self._bounds = bounds
         self._app: ASGIApp | None = None
         self._hot: HotRoutes = {}
         self._loaded = asyncio.Event()
@@ -61,11 +63,14 @@ class Gate:
                     await _send(send, 200, ALIVE, JSON_HEADERS)
                     return
                 await self._loaded.wait()
-            hot = self._hot.get((scope["method"], scope["path"]))
-            if hot is not None:
-                await self._serve_hot(hot, head, scope, receive, send)
-            else:
+            hot, names = find(self._hot, scope["method"], scope["path"])
+            if hot is None:
                 await self._serve_app(scope, receive, send)
+            elif hot.takes_request:
+                call = call_of(self._engine, self._bounds, scope, receive)
+                await _send_response(await hot.function(*names, Request(scope, receive), call), scope, receive, send)
+            else:
+                await self._serve_hot(hot, head, scope, receive, send)
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001 - the last place where a refusal or a bug can be answered
@@ -76,9 +81,10 @@ class Gate:
             arguments = ()
         else:
             check_media_type(head)
-            check_length(head, self._max_body_bytes)
-            arguments = hot.arguments(await read_body(receive, self._max_body_bytes, self._buffered))
-        answer = await hot.function(*arguments, call_of(self._engine, scope, receive))
+            limit = self._bounds.limits.body_bytes
+            check_length(head, limit)
+            arguments = hot.arguments(await read_body(receive, limit, self._bounds.buffered))
+        answer = await hot.function(*arguments, call_of(self._engine, self._bounds, scope, receive))
         await _answer(None if answer is None else answer.__pydantic_serializer__.to_json(answer), scope, send)
 
     async def _serve_app(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,6 +130,17 @@ async def _answer(body: bytes | None, scope: Scope, send: Send) -> None:
             await _send(send, 204, b"", (NOSNIFF,))
     elif not (at_once and at_once(200, b"%s%d\r\n" % (JSON_HEADER_LINES, len(body)), body)):
         await _send(send, 200, body, JSON_HEADERS)
+
+
+async def _send_response(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send what a route made itself, in one write where the server can and nothing streams."""
+    response.raw_headers.append(NOSNIFF)
+    at_once = scope.get("extensions", {}).get(ANSWER)
+    if type(response) is Response and at_once:
+        lines = b"".join(b"%s: %s\r\n" % field for field in response.raw_headers)
+        if at_once(response.status_code, lines, response.body):
+            return
+    await response(scope, receive, send)
 
 
 async def _send(send: Send, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:

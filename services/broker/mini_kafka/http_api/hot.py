@@ -13,10 +13,14 @@ LARGE_BODY_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class HotRoute:
-    """A route function and what it takes: a body of this model and the call, or the call alone."""
+    """A route function and what it takes before the call: a body of this model, the whole request, or nothing.
 
-    function: Callable[..., Awaitable[BaseModel | None]]
+    A function that takes the whole request makes its own answer.
+    """
+
+    function: Callable[..., Awaitable[Any]]
     body: type[BaseModel] | None = None
+    takes_request: bool = False
 
     def arguments(self, body: bytes) -> tuple[Any, ...]:
         """Check the body and give what comes before the call in the function's arguments.
@@ -41,3 +45,15 @@ def _known_fields(body: bytes, model: type[BaseModel]) -> bytes:
 
 
 HotRoutes = dict[tuple[str, str], HotRoute]
+"""By method and path; `{name}` stands in the middle of a path of four parts for whatever is there."""
+
+
+def find(routes: HotRoutes, method: str, path: str) -> tuple[HotRoute | None, tuple[str, ...]]:
+    """Find the route of a request, and the part of the path for which `{name}` stands."""
+    route = routes.get((method, path))
+    if route is not None or not path.startswith("/v1/"):
+        return route, ()
+    parts = path.split("/")
+    if len(parts) != 5:
+        return None, ()
+    return routes.get((method, f"/v1/{parts[2]}/{{name}}/{parts[4]}")), (parts[3],)

@@ -12,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from mini_kafka.core.errors import MemoryLimitReached
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.http_api.access import AccessPolicy
+from mini_kafka.http_api.bounds import Bounds, HttpLimits
 from mini_kafka.http_api.connection import ANSWER
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoute
@@ -254,7 +255,7 @@ def test_a_bug_is_answered_without_details_and_logged_with_its_traceback(caplog:
         raise RuntimeError("the secret inside")
 
     async def run() -> Answer:
-        gate = Gate(MemoryEngine(EngineConfig(memory_limit=1 << 20)), AccessPolicy(()), 1000, 1000)
+        gate = Gate(MemoryEngine(EngineConfig(memory_limit=1 << 20)), AccessPolicy(()), Bounds(HttpLimits(1000, 1000)))
         await gate.load(lambda: (gate, {("GET", "/broken"): HotRoute(broken)}))
         return await Client(gate).get("/broken")
 
@@ -309,7 +310,7 @@ def test_until_the_application_is_loaded_health_is_answered_and_the_rest_waits()
         return None
 
     async def run() -> None:
-        gate = Gate(MemoryEngine(EngineConfig(memory_limit=1 << 20)), AccessPolicy(()), 1000, 1000)
+        gate = Gate(MemoryEngine(EngineConfig(memory_limit=1 << 20)), AccessPolicy(()), Bounds(HttpLimits(1000, 1000)))
         client = Client(gate)
         for path in ("/health", "/livez", "/readyz"):
             answer = await client.get(path)
