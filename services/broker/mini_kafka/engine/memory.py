@@ -56,6 +56,8 @@ class EngineConfig:
 class MemoryEngine:
     """Topics, offsets and registered consumers in this process's memory."""
 
+    name = "memory"
+
     def __init__(self, config: EngineConfig, clock: Clock | None = None) -> None:
         clock = clock or LoopClock()
         batches = BatchReader(config.max_decompressed_bytes)

@@ -101,6 +101,10 @@ class Engine(Protocol):
     """Topics, records in and out, and offsets."""
 
     @property
+    def name(self) -> str:
+        """Say what kind of engine this is, in a word."""
+
+    @property
     def epoch(self) -> str:
         """Name this life of the log, in 16 hexadecimal digits; another life has another name."""
 

@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -28,6 +29,9 @@ logger = logging.getLogger(__name__)
 ANSWER = "mini_kafka.answer"
 """Names the ASGI extension: `answer(status, header_lines, body) -> bool`, False where the answer must be sent
 the usual way."""
+
+PATIENT_BODY = "mini_kafka.patient_body"
+"""Names the ASGI extension: called, it makes the body's time-out one for each of its pieces."""
 
 FIELD_OVERHEAD_BYTES = 32
 """What a header field counts beside its bytes, so that a head of many empty ones is large too (RFC 7541 §4.1)."""
@@ -63,6 +67,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._owed, self._age_s, self._deaf_s = REQUEST, 0.0, 0.0
         self._head_bytes = self._field_bytes = 0
+        self._is_patient = False
         self._running: RequestResponseCycle | None = None  # the request that is being answered; `cycle` is the newest
 
     def data_received(self, data: bytes) -> None:
@@ -104,7 +109,12 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self._refuse_head()
             raise ValueError("the head is too large")  # ends the parsing
         super().on_headers_complete()
-        self.scope["extensions"] = {ANSWER: partial(_answer_at_once, self.cycle)}  # type: ignore[dict-item]
+        self._is_patient = False
+        extensions: dict[str, Any] = {
+            ANSWER: partial(_answer_at_once, self.cycle),
+            PATIENT_BODY: partial(self._be_patient, self.cycle),
+        }
+        self.scope["extensions"] = extensions
         if self._running is None or self._running.response_complete:
             self._running = self.cycle
         else:
@@ -112,8 +122,13 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             if len(self.pipeline) > MAX_PIPELINED:
                 self._close_crowded()
 
+    def _be_patient(self, cycle: RequestResponseCycle) -> None:
+        self._is_patient = cycle is self.cycle
+
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body; a request whose turn has not come may keep only a little."""
+        if self._is_patient:
+            self._age_s = 0.0
         super().on_body(body)
         if self.cycle is not self._running and len(self.cycle.body) > MAX_PIPELINED_BODY_BYTES:
             self._close_crowded()
@@ -149,8 +164,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
                 self.transport.abort()  # an orderly end would wait for a client that does not read
             return
         self._deaf_s = 0.0
-        if self._owed is NOTHING or self._is_answering():
-            return
+        if self._owed is NOTHING or self._is_answering() or (self._owed is BODY and self.flow.read_paused):
+            return  # it is the broker's turn
         self._age_s += seconds
         if self._age_s <= self._patience_s():
             return

@@ -18,3 +18,13 @@ def problems(**descriptions: str) -> dict[int | str, dict[str, Any]]:
 
 EVERYWHERE = problems(_421="the Host is none of this broker's", _431="the request's head is too large")
 """What any route may answer, because it is refused before a route is found."""
+
+CHANGING = problems(
+    _400="the request is not valid HTTP/1.1",
+    _403="the request comes from another site's page",
+    _408="the request came in too slowly",
+    _413="the body, or a record, is too large",
+    _422="the request is not what this call takes",
+    _503="the broker is stopping, or too many bodies are on their way",
+)
+"""What any call with a body may answer."""

@@ -8,9 +8,8 @@ and lets other requests wait. It decides nothing about records.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mini_kafka.engine.port import Engine
@@ -21,6 +20,9 @@ from mini_kafka.http_api.call import ClientGone, call_of
 from mini_kafka.http_api.connection import ANSWER
 from mini_kafka.http_api.errors import NOSNIFF, ProblemAnswer, internal_error, problem_of
 from mini_kafka.http_api.hot import HotRoute, HotRoutes, find
+
+if TYPE_CHECKING:
+    from starlette.responses import Response  # takes 20 ms, and the broker does not listen yet
 
 logger = logging.getLogger(__name__)
 
@@ -66,9 +68,10 @@ class Gate:
             hot, names = find(self._hot, scope["method"], scope["path"])
             if hot is None:
                 await self._serve_app(scope, receive, send)
-            elif hot.takes_request:
+            elif hot.request is not None:
                 call = call_of(self._engine, self._bounds, scope, receive)
-                await _send_response(await hot.function(*names, Request(scope, receive), call), scope, receive, send)
+                response = await hot.function(*names, hot.request(scope, receive), call)
+                await _send_response(response, scope, receive, send)
             else:
                 await self._serve_hot(hot, head, scope, receive, send)
         except ClientGone:
@@ -132,11 +135,11 @@ async def _answer(body: bytes | None, scope: Scope, send: Send) -> None:
         await _send(send, 200, body, JSON_HEADERS)
 
 
-async def _send_response(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+async def _send_response(response: "Response", scope: Scope, receive: Receive, send: Send) -> None:
     """Send what a route made itself, in one write where the server can and nothing streams."""
     response.raw_headers.append(NOSNIFF)
     at_once = scope.get("extensions", {}).get(ANSWER)
-    if type(response) is Response and at_once:
+    if at_once and not hasattr(response, "body_iterator"):
         lines = b"".join(b"%s: %s\r\n" % field for field in response.raw_headers)
         if at_once(response.status_code, lines, response.body):
             return

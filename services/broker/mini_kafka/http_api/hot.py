@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from pydantic import BaseModel
+from starlette.types import Receive, Scope
 
 LARGE_BODY_BYTES = 256 * 1024
 """A body over this is looked through before it is parsed; no ordinary message is."""
@@ -15,12 +16,12 @@ LARGE_BODY_BYTES = 256 * 1024
 class HotRoute:
     """A route function and what it takes before the call: a body of this model, the whole request, or nothing.
 
-    A function that takes the whole request makes its own answer.
+    A function that takes the whole request, which `request` makes of its scope, makes its own answer.
     """
 
     function: Callable[..., Awaitable[Any]]
     body: type[BaseModel] | None = None
-    takes_request: bool = False
+    request: Callable[[Scope, Receive], Any] | None = None
 
     def arguments(self, body: bytes) -> tuple[Any, ...]:
         """Check the body and give what comes before the call in the function's arguments.

@@ -1,8 +1,8 @@
 """From stored records to what a client reads: JSON, lines of JSON, plain lines of values, or server-sent events.
 
 `as` says how bytes become JSON. `auto` is text where it is UTF-8, otherwise base64. `json` embeds a value that is JSON
-as it was stored, byte for byte, and shows any other as text with a `decode_error`; `text` and `base64` do what they
-say. A record that cannot be shown as asked is shown as well as it can be, beside its reason, and never stops the rest.
+as it was stored, byte for byte, and shows any other as text with a `decode_error`; a key stays text. `text` and
+`base64` do what they say. A record that cannot be shown as asked is shown as well as it can be, beside its reason, and never stops the rest.
 """
 
 from base64 import b64encode
@@ -58,9 +58,8 @@ def show(read: ReadRecord, show_as: ShowAs) -> _Shown:
     if isinstance(record, UnreadableRecord):
         return _Shown(partition, record.offset, record.timestamp_ms, decode_error=record.decode_error)
     shown = _Shown(partition, record.offset, record.timestamp_ms)
-    text = _TEXT[show_as]
-    shown.key, shown.key_base64, key_error = text(record.key)
-    shown.value, shown.value_base64, value_error = text(record.value)
+    shown.key, shown.key_base64, key_error = _KEY[show_as](record.key)
+    shown.value, shown.value_base64, value_error = _VALUE[show_as](record.value)
     if key_error or value_error:
         errors = (f"the key {key_error}" if key_error else "", f"the value {value_error}" if value_error else "")
         shown.decode_error = "; ".join(filter(None, errors))
@@ -138,12 +137,14 @@ def _base64(content: bytes | None) -> Shown:
     return (None, msgspec.UNSET, "") if content is None else (msgspec.UNSET, b64encode(content).decode(), "")
 
 
-_TEXT: Mapping[ShowAs, Callable[[bytes | None], Shown]] = {
+_VALUE: Mapping[ShowAs, Callable[[bytes | None], Shown]] = {
     ShowAs.AUTO: _auto,
     ShowAs.TEXT: _text,
     ShowAs.JSON: _json,
     ShowAs.BASE64: _base64,
 }
+_KEY = {**_VALUE, ShowAs.JSON: _auto}
+"""A key is a name: as JSON, `7` would be a number and `k1` an error."""
 
 
 def _show_headers(shown: _Shown, headers: Headers, show_as: ShowAs) -> None:

@@ -1,0 +1,145 @@
+"""/v1: what this broker is, and its topics: list, show, have, change, delete."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response, status
+
+from mini_kafka.engine.port import EARLIEST, LATEST, Caller, Engine, TopicDescription
+from mini_kafka.http_api.deps import CallDep
+from mini_kafka.http_api.documented import CHANGING, problems
+from mini_kafka.http_api.position import time_of
+from mini_kafka_shared import __version__
+from mini_kafka_shared.schemas_v1 import (
+    Broker,
+    BrokerLimits,
+    PartitionOffset,
+    TopicChange,
+    TopicDetails,
+    TopicList,
+    TopicOffsets,
+    TopicPartitionDetails,
+    TopicSummary,
+    TopicWish,
+)
+
+router = APIRouter(prefix="/v1", tags=["topics"])
+
+TopicName = Annotated[str, Path(description="the topic's name", examples=["orders"])]
+NO_TOPIC = problems(_404="the topic does not exist")
+
+
+@router.get("", summary="What this broker is")
+async def show_broker(call: CallDep) -> Broker:
+    """Show the version, the life of the log, and the limits of the HTTP API."""
+    limits = call.bounds.limits
+    return Broker(
+        version=__version__,
+        epoch=call.engine.epoch,
+        engine=call.engine.name,
+        limits=BrokerLimits(
+            max_body_bytes=limits.body_bytes,
+            max_records_per_request=limits.request_records,
+            max_streams=limits.streams,
+        ),
+    )
+
+
+@router.get("/topics", summary="List the topics")
+async def list_topics(call: CallDep) -> TopicList:
+    """List all topics by name."""
+    described = await call.engine.describe_topics(call.caller)
+    return TopicList(
+        topics=[
+            TopicSummary(name=topic.name, partitions=len(topic.partitions), records=topic.record_count)
+            for topic in described
+        ]
+    )
+
+
+@router.get("/topics/{topic}", responses=NO_TOPIC, summary="Show a topic")
+async def show_topic(topic: TopicName, call: CallDep) -> TopicDetails:
+    """Show a topic's id, its configs, and the bounds of its partitions."""
+    return to_details(await call.engine.describe_topic(call.caller, topic))
+
+
+@router.put(
+    "/topics/{topic}",
+    status_code=status.HTTP_201_CREATED,
+    responses=CHANGING
+    | problems(_409="it exists with other partitions or configs", _429="there are too many partitions")
+    | {status.HTTP_200_OK: {"model": TopicDetails, "description": "it was there as wished"}},
+    summary="Have a topic",
+)
+async def put_topic(topic: TopicName, call: CallDep, response: Response, wish: TopicWish | None = None) -> TopicDetails:
+    """Create the topic if it is not there. One that is there must be as wished, in what the wish names."""
+    wish = wish or TopicWish()
+    described, created = await call.engine.put_topic(
+        call.caller, topic, partitions=wish.partitions, configs=wish.configs
+    )
+    response.status_code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
+    return to_details(described)
+
+
+@router.patch(
+    "/topics/{topic}",
+    responses=CHANGING | NO_TOPIC | problems(_429="there are too many partitions"),
+    summary="Change a topic",
+)
+async def change_topic(topic: TopicName, change: TopicChange, call: CallDep) -> TopicDetails:
+    """Give a topic more partitions, other configs, or both; their number never shrinks."""
+    return to_details(
+        await call.engine.alter_topic(call.caller, topic, partitions=change.partitions, configs=change.configs)
+    )
+
+
+@router.delete(
+    "/topics/{topic}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=NO_TOPIC | problems(_403="the request comes from another site's page"),
+    summary="Delete a topic",
+)
+async def delete_topic(topic: TopicName, call: CallDep) -> None:
+    """Delete a topic, its records, and every offset that is committed for it."""
+    await call.engine.delete_topic(call.caller, topic)
+
+
+@router.get(
+    "/topics/{topic}/offsets",
+    responses=NO_TOPIC | problems(_422="`at` is no time"),
+    summary="Look offsets up",
+)
+async def look_up_offsets(topic: TopicName, call: CallDep, at: str = "latest") -> TopicOffsets:
+    """Give an offset in each partition: the earliest, the latest, or the first at or after a time.
+
+    `at` is `earliest`, `latest`, a time (ISO 8601, or milliseconds since 1970), or how long ago (`10m`).
+    """
+    offsets = await offsets_at(call.engine, call.caller, topic, at)
+    return TopicOffsets(
+        topic=topic,
+        offsets=[PartitionOffset(partition=number, offset=offset) for number, offset in enumerate(offsets)],
+    )
+
+
+async def offsets_at(engine: Engine, caller: Caller, topic: str, at: str) -> list[int]:
+    """Look offsets up at a word or a time."""
+    time = {"earliest": EARLIEST, "latest": LATEST}.get(at)
+    return list(await engine.offsets_at(caller, topic, time_of(at, engine.now_ms()) if time is None else time))
+
+
+def to_details(topic: TopicDescription) -> TopicDetails:
+    """Describe a topic as HTTP does."""
+    return TopicDetails(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        records=topic.record_count,
+        configs=topic.config.as_mapping(),
+        partitions=[
+            TopicPartitionDetails(
+                partition=partition.partition,
+                log_start_offset=partition.log_start_offset,
+                high_watermark=partition.high_watermark,
+            )
+            for partition in topic.partitions
+        ],
+    )
