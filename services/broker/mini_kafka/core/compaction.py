@@ -190,14 +190,12 @@ class Pass:
                 return kept, tombstone
             if self._stays(record):
                 kept += 1
-                if tombstone is None and record.value is None and record.offset < self._end:
+                if tombstone is None and record.value is None:
                     tombstone = record.offset
             if self._makes_a_step():
                 yield None
 
     def _stays(self, record: Record) -> bool:
-        if record.offset >= self._end:
-            return True
         if record.key is None or self._keys.last_offset(record.key) > record.offset:
             return False
         return record.value is not None or record.offset >= self._expired_before

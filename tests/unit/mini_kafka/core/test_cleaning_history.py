@@ -37,6 +37,14 @@ def test_the_first_tombstone_is_that_of_the_last_pass() -> None:
     assert NEVER_CLEANED.with_pass(10, 1000, 7).with_pass(10, 2000, None).first_tombstone is None
 
 
+def test_the_last_pass_is_never_forgotten() -> None:
+    known = NEVER_CLEANED
+    for number in range(1, 5 * MAX_PASSES):
+        known = known.with_pass(number, number, None)
+        assert (known.end_offset, known.expired_before(number, 0)) == (number, number)
+        assert len(known.passes) <= MAX_PASSES
+
+
 @given(
     steps=st.lists(st.tuples(st.integers(1, 50), st.integers(0, 50)), min_size=1, max_size=300),
     retention=st.integers(0, 99),
