@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from mini_kafka import settings as broker_settings
 from mini_kafka.bootstrap import build_engine, raise_open_files_limit
+from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.settings import environment_name, is_injected_by_kubernetes, load
 
@@ -70,7 +71,7 @@ def test_the_settings_reach_the_engine() -> None:
     config = build_engine(settings)._config
     assert (config.memory_limit, config.num_partitions, config.auto_create_topics) == (2 * 1024**2, 3, False)
     assert config.max_wait_ms == 4000
-    assert config.topic_defaults.as_mapping() == {
+    assert config.topic_defaults.as_mapping() == TopicConfig().as_mapping() | {
         "retention.ms": "1000",
         "retention.bytes": "2000",
         "max.message.bytes": "3000",

@@ -6,9 +6,8 @@ Counts, and refuses what does not fit. It drops nothing: making room is retentio
 from mini_kafka.core.errors import MemoryLimitReached
 
 BATCH_OVERHEAD_BYTES = 80
-"""What a stored batch costs beside its bytes: the object's header and the allocator's rounding (33, and 23 at most),
-two index entries of 8 bytes, and the slack of growing arrays and of dropped batches' places. bench/memory.py
-measures 55 to 75."""
+"""What a stored batch costs beside its bytes: the object's header and the allocator's rounding (33, and 23 at most), a
+place of 8 bytes in a run, and the slack of runs that grow or were thinned out. bench/memory.py measures 48 to 55."""
 
 
 def cost_of(batch: bytes | bytearray) -> int:

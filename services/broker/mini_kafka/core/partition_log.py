@@ -1,23 +1,39 @@
 """One partition: record batches in the order of their offsets, found by bisection.
 
-Two parallel arrays (base offset, batch) from `_head` on; what lies before it has been dropped and is cut off when it
-is more than half. A third one holds the latest timestamp of every `STRIDE` batches, as Kafka knows it of every
-segment: a look-up by time skips the runs that are too old, and a drop mends nothing. Offsets may have holes: a fetch
-in a hole gets the next batch. The log never looks into a batch, and does not decide what to drop: that is
-`retention`'s.
+The batches lie in runs of at most `STRIDE`, as Kafka's lie in segments: a run knows its first offset, its bytes, and
+a time that none of its records is later than, so a look-up by time skips what is too old. Offsets may have holes: a
+fetch in a hole gets the next batch. The log never looks into a batch, and decides neither what to drop nor what to
+replace: that is `retention`'s and `compaction`'s.
 """
 
 import sys
-from array import array
 from bisect import bisect_right
+from collections.abc import Iterator
+from operator import attrgetter
 
 from mini_kafka.core import record_batch
+from mini_kafka.core.cleaning_history import NEVER_CLEANED, CleaningHistory
 from mini_kafka.core.errors import OffsetOutOfRange
 from mini_kafka.core.memory_budget import MemoryBudget, cost_of
 
 STRIDE = 256
-"""Batches that share one entry of the time index: a look-up reads 4,000 entries for a million batches, and the
-timestamps of two runs, which takes well under a millisecond."""
+"""Batches in a run: a look-up by time reads 4,000 runs for a million batches and the timestamps of two runs, which
+takes well under a millisecond, and to take a batch out of the middle moves no more than 256 places."""
+
+
+class _Run:
+    """Some batches in a row, at least one; `base_offset` and `latest_ms` may stay as they were when one goes."""
+
+    __slots__ = ("base_offset", "batches", "latest_ms", "size_bytes")
+
+    def __init__(self, base_offset: int, latest_ms: int) -> None:
+        self.base_offset = base_offset
+        self.latest_ms = latest_ms
+        self.size_bytes = 0
+        self.batches: list[bytes] = []
+
+
+_run_offset = attrgetter("base_offset")
 
 
 class PartitionLog:
@@ -26,18 +42,18 @@ class PartitionLog:
     The high watermark and the last stable offset equal the log end offset, because nothing is replicated.
     """
 
-    __slots__ = ("_base_offsets", "_batches", "_budget", "_head", "_latest", "log_end_offset",
-                 "log_start_offset", "size_bytes")  # fmt: skip
+    __slots__ = ("_budget", "_runs", "batch_count", "cleaning", "log_end_offset", "log_start_offset", "record_count",
+                 "size_bytes")  # fmt: skip
 
     def __init__(self, budget: MemoryBudget) -> None:
         self._budget = budget
-        self._base_offsets = array("q")
-        self._batches: list[bytes] = []
-        self._latest = array("q")  # of the batches from 0, from STRIDE, from 2 * STRIDE, ...
-        self._head = 0
+        self._runs: list[_Run] = []
         self.log_start_offset = 0
         self.log_end_offset = 0
         self.size_bytes = 0
+        self.batch_count = 0
+        self.record_count = 0
+        self.cleaning: CleaningHistory = NEVER_CLEANED
 
     @property
     def high_watermark(self) -> int:
@@ -49,11 +65,6 @@ class PartitionLog:
         """The offset after the last record that belongs to no open transaction."""
         return self.log_end_offset
 
-    @property
-    def batch_count(self) -> int:
-        """How many batches the log holds."""
-        return len(self._batches) - self._head
-
     def append(self, batch: bytearray) -> int:
         """Store a batch at the log's end and give the offset of its first record.
 
@@ -61,15 +72,15 @@ class PartitionLog:
         """
         offset = self.log_end_offset
         stored = record_batch.place(batch, offset)
-        latest = record_batch.max_timestamp(stored)
-        if len(self._batches) % STRIDE == 0:
-            self._latest.append(latest)
-        elif latest > self._latest[-1]:
-            self._latest[-1] = latest
-        self._base_offsets.append(offset)
-        self._batches.append(stored)
-        self._budget.charge(cost_of(stored))
-        self.size_bytes += len(stored)
+        latest_ms = record_batch.max_timestamp(stored)
+        if self._runs and len(self._runs[-1].batches) < STRIDE:
+            run = self._runs[-1]
+            run.latest_ms = max(run.latest_ms, latest_ms)
+        else:
+            run = _Run(offset, latest_ms)
+            self._runs.append(run)
+        run.batches.append(stored)
+        self._count(run, stored, 1)
         self.log_end_offset = record_batch.next_offset(stored)
         return offset
 
@@ -83,49 +94,122 @@ class PartitionLog:
         """
         if not self.log_start_offset <= offset <= self.log_end_offset:
             raise OffsetOutOfRange(offset, self.log_start_offset, self.log_end_offset)
-        index = max(bisect_right(self._base_offsets, offset, self._head) - 1, self._head)
         batches: list[bytes] = []
         size = 0
-        for position in range(index, len(self._batches)):
-            batch = self._batches[position]
-            if not batches and record_batch.next_offset(batch) <= offset:
-                continue  # the offset lies in a hole, or at the end
+        for batch in self._batches_from(offset):
             size += len(batch)
             if batches and (size > max_bytes or len(batches) >= max_batches):
                 break
             batches.append(batch)
         return batches
 
+    def _batches_from(self, offset: int) -> Iterator[bytes]:
+        """Go over the batches from the one that holds `offset` on; in a hole, from the next one on."""
+        first = self._run_at(offset)
+        for number in range(first, len(self._runs)):
+            batches = self._runs[number].batches
+            start = 0
+            if number == first:
+                start = _index_at(batches, offset)
+                if record_batch.next_offset(batches[start]) <= offset:
+                    start += 1  # the offset lies in a hole, or at the end
+            for index in range(start, len(batches)):
+                yield batches[index]
+
+    def _run_at(self, offset: int) -> int:
+        """Give the number of the run that an offset lies in; of the first one when it lies before all."""
+        return max(bisect_right(self._runs, offset, key=_run_offset) - 1, 0)
+
     def batch_for_timestamp(self, timestamp_ms: int) -> bytes | None:
         """Give the first batch with a record at or after a time, or None when there is no such record."""
-        for run in range(self._head // STRIDE, len(self._latest)):
-            if self._latest[run] < timestamp_ms:
+        for run in self._runs:
+            if run.latest_ms < timestamp_ms:
                 continue
-            for batch in self._batches[max(run * STRIDE, self._head) : (run + 1) * STRIDE]:
+            for batch in run.batches:
                 if record_batch.max_timestamp(batch) >= timestamp_ms:
                     return batch
-            # the first run alone may get here: its latest batch has been dropped
+            # a run gets here only when its latest batch is gone
         return None
+
+    def measure(self, offset: int, no_later_than_ms: int) -> tuple[int, int]:
+        """Measure the batches from `offset` on up to the first that is later than a time, and never the log's last.
+
+        Gives the offset where they end, and their bytes. A time beyond all others measures all but the last batch.
+        """
+        first = self._run_at(offset)
+        last = len(self._runs) - 1
+        size = 0
+        for number in range(first, last + 1):
+            run = self._runs[number]
+            if first < number < last and run.latest_ms <= no_later_than_ms:
+                size += run.size_bytes
+                continue
+            for index, batch in enumerate(run.batches):
+                if record_batch.next_offset(batch) <= offset:
+                    continue
+                is_last = number == last and index == len(run.batches) - 1
+                if is_last or record_batch.max_timestamp(batch) > no_later_than_ms:
+                    return max(record_batch.base_offset(batch), offset), size
+                size += len(batch)
+        return offset, size
 
     def head(self) -> bytes | None:
         """Give the oldest batch, or None when the log is empty."""
-        return self._batches[self._head] if self.batch_count else None
+        return self._runs[0].batches[0] if self._runs else None
 
     def drop_head(self) -> None:
         """Drop the oldest batch and move the log start offset to the next one."""
-        batch = self._batches[self._head]
-        self._batches[self._head] = b""
-        self._head += 1
-        self.size_bytes -= len(batch)
-        self._budget.release(cost_of(batch))
-        self.log_start_offset = self._base_offsets[self._head] if self.batch_count else self.log_end_offset
-        if self._head * 2 > len(self._batches):
-            self._cut_off()
+        run = self._runs[0]
+        self._count(run, run.batches.pop(0), -1)
+        if not run.batches:
+            del self._runs[0]
+        head = self.head()
+        self.log_start_offset = self.log_end_offset if head is None else record_batch.base_offset(head)
 
-    def _cut_off(self) -> None:
-        """Give the places of dropped batches back, in whole runs; all of them when nothing is left."""
-        gone = self._head - self._head % STRIDE if self.batch_count else self._head
-        del self._base_offsets[:gone]
-        del self._batches[:gone]
-        del self._latest[: -(-gone // STRIDE)]
-        self._head -= gone
+    def replace(self, old: bytes, new: bytes | None) -> None:
+        """Put a batch with the same base offset in the place of one, or nothing; both ends of the log stay.
+
+        Of a batch that is no longer in the log nothing is left to replace, and nothing happens.
+        """
+        if not self._runs:
+            return
+        offset = record_batch.base_offset(old)
+        number = self._run_at(offset)
+        run = self._runs[number]
+        index = _index_at(run.batches, offset)
+        if run.batches[index] is not old:
+            return
+        self._count(run, old, -1)
+        if new is not None:
+            self._count(run, new, 1)
+            run.batches[index] = new
+            return
+        del run.batches[index]
+        if not run.batches:
+            del self._runs[number]
+        self._merge(number)
+        self._merge(number - 1)
+
+    def _merge(self, number: int) -> None:
+        """Make one run of a run and the next where one has room for both, so that thin runs do not add up."""
+        if not 0 <= number < len(self._runs) - 1:
+            return
+        run, following = self._runs[number : number + 2]
+        if len(run.batches) + len(following.batches) <= STRIDE:
+            run.batches += following.batches
+            run.latest_ms = max(run.latest_ms, following.latest_ms)
+            run.size_bytes += following.size_bytes
+            del self._runs[number + 1]
+
+    def _count(self, run: _Run, batch: bytes, sign: int) -> None:
+        """Count a batch that came (1) or went (-1)."""
+        run.size_bytes += sign * len(batch)
+        self.size_bytes += sign * len(batch)
+        self.batch_count += sign
+        self.record_count += sign * record_batch.record_count(batch)
+        self._budget.charge(sign * cost_of(batch))
+
+
+def _index_at(batches: list[bytes], offset: int) -> int:
+    """Give the index of the batch that an offset lies in or after; 0 when it lies before all."""
+    return max(bisect_right(batches, offset, key=record_batch.base_offset) - 1, 0)

@@ -24,7 +24,9 @@ HEADER_BYTES = 61
 MAGIC = 2
 COMPRESSION_BITS = 0x07
 LOG_APPEND_TIME_BIT = 0x08
+TRANSACTIONAL_BIT = 0x10
 CONTROL_BIT = 0x20
+MAX_BATCH_BYTES = 2**31 - 1
 LEADER_EPOCH = 0
 """The epoch of the only leader that a log without replicas ever has."""
 
@@ -34,6 +36,7 @@ _CRC = struct.Struct(">I")
 _ATTRIBUTES = struct.Struct(">h")
 _LAST_OFFSET_DELTA = struct.Struct(">i")
 _MAX_TIMESTAMP = struct.Struct(">q")
+_PRODUCER = struct.Struct(">qhi")
 _RECORD_COUNT = struct.Struct(">i")
 
 _LEADER_EPOCH_AT = 12
@@ -41,6 +44,7 @@ _CRC_AT = 17
 _ATTRIBUTES_AT = 21
 _LAST_OFFSET_DELTA_AT = 23
 _MAX_TIMESTAMP_AT = 35
+_PRODUCER_AT = 43
 _RECORD_COUNT_AT = 57
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -121,6 +125,10 @@ def stamp_log_append_time(batch: bytearray, now_ms: int) -> None:
     (attributes,) = _ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)
     _ATTRIBUTES.pack_into(batch, _ATTRIBUTES_AT, attributes | LOG_APPEND_TIME_BIT)
     _MAX_TIMESTAMP.pack_into(batch, _MAX_TIMESTAMP_AT, now_ms)
+    _seal(batch)
+
+
+def _seal(batch: bytearray) -> None:
     _CRC.pack_into(batch, _CRC_AT, calc_crc32c(memoryview(batch)[_ATTRIBUTES_AT:]))
 
 
@@ -166,3 +174,40 @@ def read_records(batch: bytes) -> Iterator[Record]:
     """Decode a batch's records, one after the other."""
     for record in DefaultRecordBatch(batch):
         yield Record(record.offset, record.timestamp, record.key, record.value, tuple(record.headers))
+
+
+class Rewriter:
+    """Makes a batch that holds only some of another one's records, each at the offset that it has.
+
+    As Kafka's cleaner does, it keeps what names the batch: base offset, last offset, codec, kind of timestamps, and the
+    fields of its producer. The offsets of the records that are left out become holes.
+    """
+
+    def __init__(self, batch: bytes) -> None:
+        (attributes,) = _ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)
+        self._original = batch
+        self._log_append_time = attributes & LOG_APPEND_TIME_BIT
+        self._builder = DefaultRecordBatchBuilder(
+            MAGIC,
+            attributes & COMPRESSION_BITS,
+            bool(attributes & TRANSACTIONAL_BIT),
+            *_PRODUCER.unpack_from(batch, _PRODUCER_AT),
+            MAX_BATCH_BYTES,
+        )
+
+    def keep(self, record: Record) -> None:
+        """Take one of the batch's records, in their order."""
+        delta = record.offset - base_offset(self._original)
+        self._builder.append(delta, record.timestamp_ms, record.key, record.value, list(record.headers))
+
+    def build(self) -> bytes:
+        """Give the new batch, compressed as the old one was."""
+        batch = self._builder.build()
+        _LAST_OFFSET_DELTA.pack_into(
+            batch, _LAST_OFFSET_DELTA_AT, next_offset(self._original) - base_offset(self._original) - 1
+        )
+        if self._log_append_time:
+            stamp_log_append_time(batch, max_timestamp(self._original))
+        else:
+            _seal(batch)
+        return place(batch, base_offset(self._original))

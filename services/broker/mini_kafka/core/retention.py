@@ -1,7 +1,8 @@
 """What a log may forget, and when: whole batches from the head, by age and by size.
 
 The rules are Kafka's (`retention.ms`, `retention.bytes`), with a batch where Kafka has a segment: the first batch
-that must stay protects all behind it, and a log never falls below `retention.bytes` by dropping.
+that must stay protects all behind it, and a log never falls below `retention.bytes` by dropping. A topic whose
+`cleanup.policy` is `compact` alone forgets nothing by age or size.
 Nothing here knows the time; the owner asks `next_deadline_ms` and comes back then.
 """
 
@@ -29,14 +30,14 @@ def drain(log: PartitionLog, max_batches: int) -> bool:
 def next_deadline_ms(log: PartitionLog, config: TopicConfig) -> int | None:
     """Give the time at which the log's oldest batch expires, or None when none ever does."""
     head = log.head()
-    if head is None or config.retention_ms < 0:
+    if head is None or config.retention_ms < 0 or not config.deletes:
         return None
     return record_batch.max_timestamp(head) + config.retention_ms + 1
 
 
 def _may_drop_head(log: PartitionLog, config: TopicConfig, now_ms: int) -> bool:
     head = log.head()
-    if head is None:
+    if head is None or not config.deletes:
         return False
     if 0 <= config.retention_bytes <= log.size_bytes - len(head):
         return True

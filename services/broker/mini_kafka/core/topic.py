@@ -92,7 +92,7 @@ class Topic:
 
     def record_count(self) -> int:
         """Count the records held, over all partitions."""
-        return sum(log.log_end_offset - log.log_start_offset for log in self.logs)
+        return sum(log.record_count for log in self.logs)
 
 
 class Topics:

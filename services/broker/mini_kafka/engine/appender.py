@@ -16,6 +16,7 @@ from mini_kafka.core.partitioner import partition_for_key
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.core.topic import Topic
 from mini_kafka.engine.clock import Clock
+from mini_kafka.engine.compactor import Compactor
 from mini_kafka.engine.port import Appended
 from mini_kafka.engine.retention_sweeper import RetentionSweeper
 from mini_kafka.engine.waiters import Waiters
@@ -32,11 +33,14 @@ KEY_BYTES_INLINE = 16 * 1024
 class Appender:
     """Appends to the logs of topics, within one memory budget."""
 
-    def __init__(self, clock: Clock, budget: MemoryBudget, waiters: Waiters, sweeper: RetentionSweeper) -> None:
+    def __init__(
+        self, clock: Clock, budget: MemoryBudget, waiters: Waiters, sweeper: RetentionSweeper, compactor: Compactor
+    ) -> None:
         self._clock = clock
         self._budget = budget
         self._waiters = waiters
         self._sweeper = sweeper
+        self._compactor = compactor
         self._next_full_warning_ms = 0
 
     def append(self, topic: Topic, records: Sequence[NewRecord]) -> list[Appended]:
@@ -54,6 +58,7 @@ class Appender:
         else:
             places = self._append_to_partitions(topic, records, now_ms)
         if places:
+            self._compactor.changed(topic.config)
             self._waiters.notify(topic.topic_id)
         return places
 
@@ -140,6 +145,10 @@ def _check(topic: Topic, records: Sequence[NewRecord]) -> None:
         if record.timestamp_ms is not None and not 0 <= record.timestamp_ms <= MAX_TIMESTAMP_MS:
             raise InvalidRecord(
                 index, f"has the timestamp {record.timestamp_ms}: it is milliseconds since 1970, from 0 on"
+            )
+        if topic.config.compacts and record.key is None:
+            raise InvalidRecord(
+                index, f"has no key, and topic {topic.name!r} keeps the last record of each: give it one"
             )
 
 

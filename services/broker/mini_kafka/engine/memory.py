@@ -1,7 +1,7 @@
 """The memory engine: the port answered from the core, in RAM. A restart forgets.
 
 Owns the clock and the state, and knows who answers what: `appender` takes records in, `reader` and `consuming` hand
-them out, `retention_sweeper` drops them. The rules are the core's.
+them out, `retention_sweeper` drops them, `compactor` thins them out. The rules are the core's.
 """
 
 import logging
@@ -21,6 +21,7 @@ from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.appender import Appender, with_partitions
 from mini_kafka.engine.batch_reader import MAX_DECOMPRESSED_BYTES, BatchReader
 from mini_kafka.engine.clock import Clock, LoopClock
+from mini_kafka.engine.compactor import Compactor
 from mini_kafka.engine.consuming import Consuming
 from mini_kafka.engine.port import (
     READ_BYTES,
@@ -71,7 +72,8 @@ class MemoryEngine:
         self._sequences: ProducerSequences[Sequence[Appended]] = ProducerSequences()
         self._waiters = Waiters(clock)
         self._sweeper = RetentionSweeper(clock, self._topics)
-        self._appender = Appender(clock, self._budget, self._waiters, self._sweeper)
+        self._compactor = Compactor(clock, self._topics, config.memory_limit, config.max_decompressed_bytes)
+        self._appender = Appender(clock, self._budget, self._waiters, self._sweeper, self._compactor)
         self._reader = Reader(self._topics, self._waiters, clock, batches, config.max_wait_ms)
         self._consuming = Consuming(self._topics, self._consumers, self._waiters, clock, batches, config.max_wait_ms)
 
@@ -155,6 +157,7 @@ class MemoryEngine:
             self._waiters.notify(topic.topic_id)
         topic.config = config
         self._sweeper.reconfigured()
+        self._compactor.changed(config)
         return _describe(topic)
 
     async def describe_topic(self, caller: Caller, name: str) -> TopicDescription:
@@ -267,6 +270,7 @@ class MemoryEngine:
         """End all waiting, and refuse new records from now on."""
         self._waiters.close()
         self._sweeper.close()
+        self._compactor.close()
 
 
 def _describe(topic: Topic) -> TopicDescription:

@@ -2,7 +2,8 @@
 
 `as` says how bytes become JSON. `auto` is text where it is UTF-8, otherwise base64. `json` embeds a value that is JSON
 as it was stored, byte for byte, and shows any other as text with a `decode_error`; a key stays text. `text` and
-`base64` do what they say. A record that cannot be shown as asked is shown as well as it can be, beside its reason, and never stops the rest.
+`base64` do what they say. A record that cannot be shown as asked is shown as well as it can be, beside its reason, and
+never stops the rest.
 """
 
 from base64 import b64encode

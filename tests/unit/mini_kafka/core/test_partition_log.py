@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from random import Random
 from unittest.mock import Mock
 
 import pytest
@@ -184,6 +185,113 @@ def test_time_and_offset_find_the_same_as_a_walk_over_the_whole_log(
                 assert found_at(log, time) == next((place for place, known in held if known >= time), None)
             assert starts(log.fetch(log.log_start_offset, ALL)) == [place for place, _ in held]
             assert log.batch_count == len(held)
+
+
+def test_a_replaced_batch_keeps_its_place_and_the_log_both_its_ends(log: PartitionLog, budget: MemoryBudget) -> None:
+    append(log, 1, 3, 1)
+    old = log.fetch(1, 0)[0]
+    new = record_batch.place(new_batch(b"longer than before"), 1)
+    log.replace(old, new)
+    assert log.fetch(0, ALL)[1] is new
+    assert (log.log_start_offset, log.log_end_offset) == (0, 5)
+    assert (log.batch_count, log.record_count) == (3, 3)
+    assert budget.used == sum(map(cost_of, log.fetch(0, ALL)))
+    assert log.size_bytes == sum(map(len, log.fetch(0, ALL)))
+
+
+def test_a_batch_that_is_taken_out_leaves_a_hole_that_is_served(log: PartitionLog, budget: MemoryBudget) -> None:
+    append(log, 2, 3, 1)
+    for old in log.fetch(0, ALL)[:2]:
+        log.replace(old, None)
+    assert (log.log_start_offset, log.log_end_offset) == (0, 6)
+    assert [starts(log.fetch(offset, ALL)) for offset in range(7)] == [[5]] * 6 + [[]]
+    assert (log.batch_count, log.record_count) == (1, 1)
+    assert budget.used == cost_of(log.fetch(5, ALL)[0])
+
+
+def test_what_is_no_longer_in_the_log_is_not_replaced(log: PartitionLog, budget: MemoryBudget) -> None:
+    append(log, 1, 1)
+    first, second = log.fetch(0, ALL)
+    log.drop_head()
+    log.replace(first, None)
+    assert starts(log.fetch(1, ALL)) == [1]
+    log.drop_head()
+    log.replace(second, None)
+    assert (log.batch_count, log.record_count, log.size_bytes, budget.used) == (0, 0, 0, 0)
+
+
+def test_a_look_up_by_time_passes_over_what_was_taken_out(log: PartitionLog) -> None:
+    for timestamp_ms in (100, 900, 200, 300):
+        append(log, 1, timestamp_ms=timestamp_ms)
+    log.replace(log.fetch(1, 0)[0], None)
+    assert [found_at(log, time) for time in (100, 101, 201, 301)] == [0, 2, 3, None]
+
+
+def test_records_are_counted_and_not_offsets(log: PartitionLog) -> None:
+    append(log, 2)
+    log.log_end_offset = 10
+    append(log, 3)
+    assert log.record_count == 5
+    log.drop_head()
+    assert log.record_count == 3
+
+
+@pytest.mark.parametrize(
+    ("offset", "no_later_than_ms", "measured"),
+    [(0, ALL, (4, 4)), (0, 199, (1, 1)), (0, 50, (0, 0)), (2, 100, (3, 1)), (4, ALL, (4, 0)), (5, ALL, (5, 0))],
+)
+def test_a_log_is_measured_up_to_a_time_and_never_its_last_batch(
+    log: PartitionLog, monkeypatch: pytest.MonkeyPatch, offset: int, no_later_than_ms: int, measured: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(partition_log, "STRIDE", 2)
+    for timestamp_ms in (100, 200, 100, 150, 100):
+        append(log, 1, timestamp_ms=timestamp_ms)
+    end_offset, batches = measured
+    assert log.measure(offset, no_later_than_ms) == (end_offset, batches * len(new_batch(b"v")))
+
+
+def test_an_empty_log_measures_nothing(log: PartitionLog) -> None:
+    assert log.measure(0, ALL) == (0, 0)
+
+
+@given(
+    kept=st.lists(st.sampled_from([True, True, False]), min_size=20, max_size=60),
+    order=st.randoms(use_true_random=False),
+    stride=st.sampled_from([1, 3, 256]),
+)
+def test_taking_batches_out_leaves_the_others_in_their_order(kept: list[bool], order: Random, stride: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(partition_log, "STRIDE", stride)
+        budget = MemoryBudget(2**40)
+        log = PartitionLog(budget)
+        for offset in range(len(kept)):
+            append(log, 1, timestamp_ms=offset * 7 % 20)
+        batches = log.fetch(0, ALL)
+        gone = [batch for batch, stays in zip(batches, kept, strict=True) if not stays]
+        order.shuffle(gone)
+        for batch in gone:
+            log.replace(batch, None)
+        left = [batch for batch, stays in zip(batches, kept, strict=True) if stays]
+        for offset in range(len(kept) + 1):
+            assert log.fetch(offset, ALL) == [batch for batch in left if record_batch.base_offset(batch) >= offset]
+        for time in range(22):
+            wanted = (batch for batch in left if record_batch.max_timestamp(batch) >= time)
+            assert log.batch_for_timestamp(time) == next(wanted, None)
+        assert log.measure(0, ALL)[1] == sum(map(len, left[:-1]))
+        assert (log.batch_count, log.record_count, budget.used) == (len(left), len(left), sum(map(cost_of, left)))
+        append(log, 1)
+        assert starts(log.fetch(len(kept), ALL)) == [len(kept)]
+
+
+def test_thin_runs_become_one(log: PartitionLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run costs 200 bytes that no budget counts: a thousand runs of one batch would be dear."""
+    monkeypatch.setattr(partition_log, "STRIDE", 4)
+    append(log, *[1] * 40)
+    for batch in log.fetch(0, ALL):
+        if record_batch.base_offset(batch) % 10:
+            log.replace(batch, None)
+    assert starts(log.fetch(0, ALL)) == [0, 10, 20, 30]
+    assert len(log._runs) == 1
 
 
 @pytest.mark.parametrize("timestamp_of", [lambda _: 7, lambda number: 5_000 - number], ids=["equal", "falling"])

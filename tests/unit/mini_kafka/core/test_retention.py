@@ -119,3 +119,16 @@ def test_the_deadline_is_the_first_millisecond_in_which_the_head_may_be_dropped(
 def test_there_is_no_deadline_without_records_or_without_an_age_limit() -> None:
     assert retention.next_deadline_ms(log_of(), TopicConfig()) is None
     assert retention.next_deadline_ms(log_of(100), NO_LIMIT) is None
+
+
+def test_a_log_that_is_only_compacted_forgets_nothing_by_age_or_size() -> None:
+    """Kafka's UnifiedLog.deleteOldSegments asks `config.delete` before it looks at either."""
+    config = TopicConfig(retention_ms=0, retention_bytes=0, cleanup_policy="compact")
+    assert kept_after(log_of(1, 2, 3), config, now_ms=10) == [0, 1, 2]
+    assert retention.next_deadline_ms(log_of(1), config) is None
+
+
+def test_a_log_that_is_compacted_and_deleted_forgets_by_age_and_size() -> None:
+    config = TopicConfig(retention_ms=5, cleanup_policy="compact,delete")
+    assert kept_after(log_of(1, 2, 8), config, now_ms=10) == [2]
+    assert retention.next_deadline_ms(log_of(1), config) == 7

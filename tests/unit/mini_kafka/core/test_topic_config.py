@@ -15,6 +15,10 @@ def test_the_defaults_are_those_of_kafka() -> None:
         "retention.bytes": "-1",
         "max.message.bytes": "1048588",
         "cleanup.policy": "delete",
+        "delete.retention.ms": "86400000",
+        "min.cleanable.dirty.ratio": "0.5",
+        "min.compaction.lag.ms": "0",
+        "max.compaction.lag.ms": "9223372036854775807",
         "message.timestamp.type": "CreateTime",
     }
 
@@ -32,6 +36,18 @@ def test_the_defaults_are_those_of_kafka() -> None:
         ("max.message.bytes", "0", "0"),
         ("max.message.bytes", "2147483647", "2147483647"),
         ("cleanup.policy", "delete", "delete"),
+        ("cleanup.policy", "compact", "compact"),
+        ("cleanup.policy", "compact,delete", "compact,delete"),
+        ("cleanup.policy", "delete,compact", "delete,compact"),
+        ("cleanup.policy", " compact , delete ", "compact,delete"),
+        ("cleanup.policy", "compact,compact", "compact"),
+        ("delete.retention.ms", "0", "0"),
+        ("min.cleanable.dirty.ratio", "0", "0.0"),
+        ("min.cleanable.dirty.ratio", "1", "1.0"),
+        ("min.cleanable.dirty.ratio", " .25 ", "0.25"),
+        ("min.cleanable.dirty.ratio", "5e-1", "0.5"),
+        ("min.compaction.lag.ms", "5", "5"),
+        ("max.compaction.lag.ms", "1", "1"),
         ("message.timestamp.type", "CreateTime", "CreateTime"),
         ("message.timestamp.type", "LogAppendTime", "LogAppendTime"),
     ],
@@ -55,8 +71,18 @@ def test_what_kafka_takes_is_taken(name: str, text: str, stored: str) -> None:
         ("max.message.bytes", "-1"),
         ("max.message.bytes", "2147483648"),
         ("cleanup.policy", "DELETE"),
-        ("cleanup.policy", "compact"),  # a rule that this broker does not have
-        ("cleanup.policy", ""),
+        ("cleanup.policy", "Compact"),
+        ("cleanup.policy", "compact,"),
+        ("cleanup.policy", "compact;delete"),
+        ("cleanup.policy", ""),  # Kafka 4 takes it for a log that is never cleaned
+        ("delete.retention.ms", "-1"),
+        ("min.cleanable.dirty.ratio", "-0.1"),
+        ("min.cleanable.dirty.ratio", "1.1"),
+        ("min.cleanable.dirty.ratio", "NaN"),  # which Kafka takes
+        ("min.cleanable.dirty.ratio", "0.5_0"),
+        ("min.cleanable.dirty.ratio", "half"),
+        ("min.compaction.lag.ms", "-1"),
+        ("max.compaction.lag.ms", "0"),
         ("message.timestamp.type", "createtime"),
         ("message.timestamp.type", ""),
     ],
@@ -80,7 +106,11 @@ def test_a_refusal_of_an_endless_text_is_short() -> None:
         ("retention.ms", "an integer from -1 to 9223372036854775807"),
         ("retention.bytes", "an integer from -1 to 9223372036854775807"),
         ("max.message.bytes", "an integer from 0 to 2147483647"),
-        ("cleanup.policy", "delete"),
+        ("cleanup.policy", "delete, compact, or both: compact,delete"),
+        ("delete.retention.ms", "an integer from 0 to 9223372036854775807"),
+        ("min.cleanable.dirty.ratio", "a number from 0 to 1"),
+        ("min.compaction.lag.ms", "an integer from 0 to 9223372036854775807"),
+        ("max.compaction.lag.ms", "an integer from 1 to 9223372036854775807"),
         ("message.timestamp.type", "CreateTime or LogAppendTime"),
     ],
 )
@@ -107,3 +137,19 @@ def test_one_refused_config_refuses_all_changes() -> None:
 def test_a_change_keeps_the_other_configs() -> None:
     config = TopicConfig().with_changes({"retention.ms": "5"}).with_changes({"message.timestamp.type": "LogAppendTime"})
     assert (config.retention_ms, config.log_append_time, config.retention_bytes) == (5, True, -1)
+
+
+def test_a_record_must_not_have_to_wait_longer_than_it_may() -> None:
+    """Kafka: "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"."""
+    config = TopicConfig().with_changes({"min.compaction.lag.ms": "5", "max.compaction.lag.ms": "5"})
+    with pytest.raises(InvalidConfig, match=r"min\.compaction\.lag\.ms \(6\) .* max\.compaction\.lag\.ms \(5\)"):
+        config.with_changes({"min.compaction.lag.ms": "6"})
+
+
+@pytest.mark.parametrize(
+    ("policy", "compacts", "deletes"),
+    [("delete", False, True), ("compact", True, False), ("compact,delete", True, True), ("delete,compact", True, True)],
+)
+def test_a_policy_compacts_deletes_or_does_both(policy: str, compacts: bool, deletes: bool) -> None:
+    config = TopicConfig().with_changes({"cleanup.policy": policy})
+    assert (config.compacts, config.deletes) == (compacts, deletes)

@@ -43,7 +43,7 @@ def test_only_the_packaged_assets_are_served() -> None:
 
 def test_the_document_names_every_endpoint_of_the_guide_with_its_models() -> None:
     document = get("/openapi.json").json()
-    assert document["paths"].keys() == {
+    assert document["paths"].keys() >= {
         "/", "/health", "/livez", "/readyz", "/topics/register", "/producers/register", "/consumers/register",
         "/produce", "/consume", "/stats",
     }  # fmt: skip
