@@ -267,7 +267,8 @@ def test_the_table_of_the_http_api_is_the_openapi_document() -> None:
 
     paths = asyncio.run(described())["paths"]
     served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
-    shown = re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /\S*)`", prose_of("README.md"))
+    documents = prose_of("README.md") + prose_of("docs/http.md")
+    shown = re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /\S*)`", documents)
     assert set(shown) == served | {"GET /docs", "GET /openapi.json"}
 
 
