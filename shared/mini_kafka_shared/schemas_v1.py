@@ -3,10 +3,12 @@
 Only shapes and names. A field that a wish does not know is refused: a mistyped config would otherwise be lost unseen.
 """
 
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from mini_kafka_shared.schemas import Name
 
 
 def _as_text(value: object) -> object:
@@ -113,3 +115,134 @@ class Broker(Shown):
     epoch: str = Field(description="a random id of this life of the log; another start has another one")
     engine: str = Field(description="what answers: `memory` keeps records in RAM")
     limits: BrokerLimits
+
+
+class GroupSummary(Shown):
+    """A group in a list."""
+
+    name: str
+    kind: str = Field(description="`offsets`: somebody commits; `shared`: its members acquire records")
+    state: str = Field(description="`Stable` while somebody is at work, otherwise `Empty`")
+    members: int
+
+
+class GroupList(Shown):
+    """All groups."""
+
+    groups: list[GroupSummary]
+
+
+class GroupMemberDetails(Shown):
+    """Somebody at work in a group, and how many records it has locked."""
+
+    member: str | None
+    in_flight: int
+
+
+class GroupPartitionDetails(Shown):
+    """Where a group stands in a partition; the counts are records of a shared group that are in flight."""
+
+    topic: str
+    partition: int
+    committed_offset: int
+    log_end_offset: int
+    lag: int
+    acquired: int = 0
+    available: int = 0
+    delayed: int = 0
+    condemned: int = 0
+
+
+class GroupDetails(Shown):
+    """A group with everything that there is to know about it."""
+
+    name: str
+    kind: str
+    state: str
+    members: list[GroupMemberDetails]
+    partitions: list[GroupPartitionDetails]
+
+
+class OffsetWish(Wish):
+    """Where a group is to go in a topic: exactly one of `offset`, `to`, `shift_by` and `group`."""
+
+    topic: str
+    partition: Annotated[int, Field(ge=0, strict=True)] | None = None
+    offset: Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)] | None = None
+    to: str | None = Field(default=None, description="earliest, latest, an ISO time, or 10m for ten minutes ago")
+    shift_by: Annotated[int, Field(ge=-(2**63), le=2**63 - 1, strict=True)] | None = None
+    group: str | None = Field(default=None, description="where this group stands")
+
+    @model_validator(mode="after")
+    def _names_one_place(self) -> Self:
+        given = [name for name in ("offset", "to", "shift_by", "group") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give one of offset, to, shift_by and group, not {' and '.join(given) or 'none'}")
+        return self
+
+
+class OffsetWishes(Wish):
+    """Where a group is to go."""
+
+    offsets: list[OffsetWish]
+
+
+class OffsetMove(Shown):
+    """From where to where a group moved in a partition; `before` is null where it had committed nothing."""
+
+    topic: str
+    partition: int
+    before: int | None
+    after: int
+
+
+class OffsetMoves(Shown):
+    """What moved, or what would."""
+
+    dry_run: bool
+    offsets: list[OffsetMove]
+
+
+class MemberReleased(Shown):
+    """How many records came back."""
+
+    released: int
+
+
+class AcquireRequest(Wish):
+    """Lock records of some topics."""
+
+    topics: list[Name] = Field(min_length=1, max_length=1000)
+    max_records: int = Field(default=100, ge=1, strict=True)
+    wait_ms: int = Field(default=0, ge=0, strict=True, description="wait so long for the first record")
+    lock_ms: int = Field(default=30_000, ge=1, strict=True, description="how long the records are locked")
+    member: str | None = Field(
+        default=None, min_length=1, max_length=249, description="who asks; its records can be released together"
+    )
+
+
+class ReleaseLater(Wish):
+    """A lock to give back, whose record nobody gets for a while."""
+
+    lock: str
+    delay_ms: int = Field(default=0, ge=0, strict=True)
+
+
+class AcknowledgeRequest(Wish):
+    """What became of records, by their locks."""
+
+    accept: list[str] = Field(default_factory=list)
+    release: list[str | ReleaseLater] = Field(default_factory=list)
+    reject: list[str] = Field(default_factory=list)
+    renew: list[str] = Field(default_factory=list)
+    lock_ms: int = Field(default=30_000, ge=1, strict=True, description="how long a renewed lock lasts from now")
+
+
+class Acknowledged(Shown):
+    """How many records each part reached, and the locks that had run out."""
+
+    accepted: int
+    released: int
+    rejected: int
+    renewed: int
+    expired: list[str]

@@ -16,7 +16,7 @@ from mini_kafka.http_api.docs_page import add_docs_page
 from mini_kafka.http_api.documented import EVERYWHERE
 from mini_kafka.http_api.errors import ProblemAnswer, RequestRefused, internal_error, invalid_body, problem, problem_of
 from mini_kafka.http_api.hot import HotRoutes
-from mini_kafka.http_api.routes import guide, operations, produce, read, topics
+from mini_kafka.http_api.routes import groups, guide, operations, produce, read, topics
 from mini_kafka_shared import __version__
 
 DESCRIPTION = """The Kafka for a laptop and for CI: topics in RAM, spoken to with JSON.
@@ -38,7 +38,7 @@ def build_app(engine: Engine, bounds: Bounds) -> tuple[FastAPI, HotRoutes]:
     )
     app.state.engine = engine
     app.state.bounds = bounds
-    for router in (operations.router, guide.router, topics.router, produce.router, read.router):
+    for router in (operations.router, guide.router, topics.router, produce.router, read.router, groups.router):
         app.include_router(router, responses=EVERYWHERE)
     add_docs_page(app)
     app.add_exception_handler(HTTPException, _refused_by_http)
@@ -46,7 +46,7 @@ def build_app(engine: Engine, bounds: Bounds) -> tuple[FastAPI, HotRoutes]:
     for kind in (BrokerError, RequestRefused):
         app.add_exception_handler(kind, _refused)
     app.add_exception_handler(Exception, _failed)
-    return app, operations.HOT | guide.HOT | produce.HOT | read.HOT
+    return app, operations.HOT | guide.HOT | produce.HOT | read.HOT | groups.HOT
 
 
 def _refused_by_http(request: Request, error: Exception) -> Response:

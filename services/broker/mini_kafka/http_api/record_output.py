@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from mini_kafka.core.record_batch import Headers, Record, UnreadableRecord
-from mini_kafka.engine.port import ReadRecord
+from mini_kafka.engine.port import AcquiredRecord, ReadRecord
 
 AnyRecord = Record | UnreadableRecord
 
@@ -41,6 +41,13 @@ class _Shown(msgspec.Struct, omit_defaults=True):
     headers: Any = msgspec.UNSET
     headers_base64: Any = msgspec.UNSET
     decode_error: str | msgspec.UnsetType = msgspec.UNSET
+    topic: str | msgspec.UnsetType = msgspec.UNSET
+    delivery_count: int | msgspec.UnsetType = msgspec.UNSET
+    lock: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class _AcquiredAnswer(msgspec.Struct):
+    records: list[_Shown]
 
 
 class _Answer(msgspec.Struct):
@@ -72,6 +79,16 @@ def show(read: ReadRecord, show_as: ShowAs) -> _Shown:
 def answer_json(records: Iterable[ReadRecord], show_as: ShowAs, next_token: str, up_to_date: bool) -> bytes:
     """Write the whole answer to a read."""
     return _encoder.encode(_Answer([show(read, show_as) for read in records], next_token, up_to_date))
+
+
+def acquired_json(acquired: Iterable[tuple[AcquiredRecord, str]], show_as: ShowAs) -> bytes:
+    """Write acquired records, each with its lock's text."""
+    records = []
+    for each, lock in acquired:
+        shown = show(ReadRecord(each.partition, each.record), show_as)
+        shown.topic, shown.delivery_count, shown.lock = each.topic, each.delivery_count, lock
+        records.append(shown)
+    return _encoder.encode(_AcquiredAnswer(records))
 
 
 def record_json(read: ReadRecord, show_as: ShowAs) -> bytes:

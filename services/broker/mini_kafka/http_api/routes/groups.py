@@ -1,0 +1,276 @@
+"""/v1: groups. Where each stands, moving it, and sharing records: acquire some, and say what became of each.
+
+The gate calls acquire and acknowledge directly; of FastAPI they need their place in the document.
+"""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query as QueryParameter, Request, Response, status
+from pydantic import Field
+
+from mini_kafka.core.offsets import TopicPartition
+from mini_kafka.engine.port import (
+    EARLIEST,
+    LATEST,
+    OffsetTarget,
+    RecordLock,
+    Release,
+    ShiftBy,
+    ToGroup,
+    ToOffset,
+    ToTime,
+)
+from mini_kafka.http_api.access import read_head
+from mini_kafka.http_api.body import check_length, check_media_type, read_body
+from mini_kafka.http_api.call import Call
+from mini_kafka.http_api.deps import CallDep
+from mini_kafka.http_api.documented import CHANGING, problems
+from mini_kafka.http_api.errors import RequestRefused
+from mini_kafka.http_api.hot import HotRoute, HotRoutes
+from mini_kafka.http_api.lock_text import read_lock, write_lock
+from mini_kafka.http_api.position import time_of
+from mini_kafka.http_api.query import Query, documented, read_query
+from mini_kafka.http_api.record_output import ShowAs, acquired_json
+from mini_kafka_shared.schemas_v1 import (
+    Acknowledged,
+    AcknowledgeRequest,
+    AcquireRequest,
+    GroupDetails,
+    GroupList,
+    GroupMemberDetails,
+    GroupPartitionDetails,
+    GroupSummary,
+    MemberReleased,
+    OffsetMove,
+    OffsetMoves,
+    OffsetWish,
+    OffsetWishes,
+)
+
+SLASH = "\x00"
+"""What the gate puts where a group's name has an encoded slash, so that it is no border of the path."""
+
+router = APIRouter(prefix="/v1", tags=["groups"])
+
+GroupName = Annotated[
+    str, Path(min_length=1, max_length=1000, description="the group's name, any text (%2F for a slash)")
+]
+NO_GROUP = problems(_404="the group does not exist")
+AT_WORK = problems(_409="the group has members at work, or is of another kind")
+
+
+class AcquireQuery(Query):
+    """How to show the records."""
+
+    show_as: ShowAs = Field(default=ShowAs.AUTO, alias="as", description="how bytes become JSON")
+
+
+@router.get("/groups", summary="List the groups")
+async def list_groups(call: CallDep) -> GroupList:
+    """List every group that has committed an offset, the guide's consumers among them."""
+    groups = await call.engine.list_groups(call.caller)
+    return GroupList(
+        groups=[
+            GroupSummary(name=group.name, kind=group.kind, state=group.state, members=group.members)
+            for group in groups
+        ]
+    )
+
+
+@router.get("/groups/{group}", responses=NO_GROUP, summary="Show a group")
+async def show_group(group: GroupName, call: CallDep) -> GroupDetails:
+    """Show a group's kind, its members, and where it stands in each partition."""
+    described = await call.engine.describe_group(call.caller, name_of(group))
+    return GroupDetails(
+        name=described.name,
+        kind=described.kind,
+        state=described.state,
+        members=[GroupMemberDetails(**member._asdict()) for member in described.members],
+        partitions=[GroupPartitionDetails(**partition._asdict()) for partition in described.partitions],
+    )
+
+
+@router.delete(
+    "/groups/{group}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=NO_GROUP | AT_WORK | problems(_403="the request comes from another site's page"),
+    summary="Delete a group",
+)
+async def delete_group(group: GroupName, call: CallDep) -> None:
+    """Delete a group and its offsets; nobody may be at work in it."""
+    await call.engine.delete_group(call.caller, name_of(group))
+
+
+@router.put(
+    "/groups/{group}/offsets",
+    responses=CHANGING | AT_WORK | problems(_404="a topic, a partition or the other group does not exist")
+    | problems(_429="there are too many groups"),
+    summary="Commit or reset offsets",
+)  # fmt: skip
+async def move_offsets(
+    group: GroupName,
+    wishes: OffsetWishes,
+    call: CallDep,
+    dry_run: Annotated[bool, QueryParameter(description="only show what would change")] = False,
+) -> OffsetMoves:
+    """Move the group to an offset, a time, the earliest or latest, by a shift, or to where another group stands.
+
+    Without `partition` all partitions move. An offset outside the log becomes the nearer end of it.
+    """
+    now_ms = call.engine.now_ms()
+    targets: dict[str | TopicPartition, OffsetTarget] = {}
+    for wish in wishes.offsets:
+        place = wish.topic if wish.partition is None else TopicPartition(wish.topic, wish.partition)
+        targets[place] = _target(wish, now_ms)
+    changes = await call.engine.reset_offsets(call.caller, name_of(group), targets, dry_run=dry_run)
+    return OffsetMoves(dry_run=dry_run, offsets=[OffsetMove(**change._asdict()) for change in changes])
+
+
+def _target(wish: OffsetWish, now_ms: int) -> OffsetTarget:
+    if wish.offset is not None:
+        return ToOffset(wish.offset)
+    if wish.shift_by is not None:
+        return ShiftBy(wish.shift_by)
+    if wish.group is not None:
+        return ToGroup(wish.group)
+    at = {"earliest": EARLIEST, "latest": LATEST}.get(wish.to or "")
+    return ToTime(time_of(wish.to or "", now_ms) if at is None else at)
+
+
+@router.delete(
+    "/groups/{group}/offsets",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=NO_GROUP | AT_WORK | problems(_403="the request comes from another site's page"),
+    summary="Forget a topic's offsets",
+)
+async def forget_offsets(group: GroupName, topic: str, call: CallDep) -> None:
+    """Forget what the group has committed of a topic; it begins there anew."""
+    await call.engine.forget_offsets(call.caller, name_of(group), topic)
+
+
+@router.delete(
+    "/groups/{group}/members/{member}",
+    responses=problems(_403="the request comes from another site's page"),
+    summary="Release a member's records",
+)
+async def release_member(group: GroupName, member: str, call: CallDep) -> MemberReleased:
+    """Give back whatever a member has locked: it is gone, and nobody needs to wait for its locks to run out."""
+    return MemberReleased(released=await call.engine.release_member(call.caller, name_of(group), member))
+
+
+ACQUIRED = {"application/json": {"schema": {"type": "object", "properties": {"records": {"type": "array"}}}}}
+
+
+@router.post(
+    "/groups/{group}/acquire",
+    summary="Acquire records",
+    response_class=Response,
+    responses=CHANGING
+    | AT_WORK
+    | problems(_404="a topic does not exist, and is not to be created", _415="the body is not JSON",
+               _429="there are too many groups or partitions")
+    | {200: {"description": "records, each with its lock", "content": ACQUIRED}},
+    openapi_extra={
+        "parameters": documented(AcquireQuery),
+        "requestBody": {"content": {"application/json": {"schema": AcquireRequest.model_json_schema()}}},
+    },
+)  # fmt: skip
+async def acquire(group: GroupName, request: Request, call: CallDep) -> Response:
+    """Lock some records for a time. Nobody else of the group gets them until they are acknowledged or the time is over.
+
+    A record that comes back too often, or is rejected, goes to the dead-letter topic.
+    """
+    query = read_query(request.scope["query_string"], AcquireQuery)
+    wish = AcquireRequest.model_validate_json(await _json_body(request, call))
+    if wish.max_records > call.bounds.limits.request_records:
+        raise _wrong(
+            f"max_records is at most {call.bounds.limits.request_records} (MINI_KAFKA_MAX_RECORDS_PER_REQUEST)"
+        )
+    acquiring = call.engine.acquire(
+        call.caller,
+        name_of(group),
+        wish.topics,
+        max_records=wish.max_records,
+        wait_ms=wish.wait_ms,
+        lock_ms=wish.lock_ms,
+        member=wish.member,
+    )
+    acquired = await (call.while_connected(acquiring) if wish.wait_ms else acquiring)
+    content = acquired_json(((each, write_lock(each.lock)) for each in acquired), query.show_as)
+    return Response(content, media_type="application/json")
+
+
+@router.post(
+    "/groups/{group}/acknowledge",
+    summary="Acknowledge records",
+    response_model=Acknowledged,
+    responses=CHANGING | problems(_415="the body is not JSON"),
+    openapi_extra={
+        "requestBody": {"content": {"application/json": {"schema": AcknowledgeRequest.model_json_schema()}}}
+    },
+)
+async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Response:
+    """Accept what is done, release what somebody else is to do, reject what nobody can, renew what takes longer.
+
+    A lock that has run out is listed as expired, and is no error: the record is somebody else's by now.
+    """
+    read_query(request.scope["query_string"], Query)
+    wish = AcknowledgeRequest.model_validate_json(await _json_body(request, call))
+    release = [
+        Release(_lock(one, "release"), 0) if isinstance(one, str) else Release(_lock(one.lock, "release"), one.delay_ms)
+        for one in wish.release
+    ]
+    done = await call.engine.acknowledge(
+        call.caller,
+        name_of(group),
+        accept=_locks(wish.accept, "accept"),
+        release=release,
+        reject=_locks(wish.reject, "reject"),
+        renew=_locks(wish.renew, "renew"),
+        lock_ms=wish.lock_ms,
+    )
+    answer = Acknowledged(
+        accepted=done.accepted,
+        released=done.released,
+        rejected=done.rejected,
+        renewed=done.renewed,
+        expired=[write_lock(lock) for lock in done.late],
+    )
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+async def _json_body(request: Request, call: Call) -> bytes:
+    head = read_head(request.scope["headers"])
+    check_media_type(head)
+    check_length(head, call.bounds.limits.body_bytes)
+    return await read_body(call.receive, call.bounds.limits.body_bytes, call.bounds.buffered)
+
+
+def name_of(part: str) -> str:
+    """Give a group's name as it was meant."""
+    return part.replace(SLASH, "/")
+
+
+def _locks(texts: Iterable[str], what: str) -> list[RecordLock]:
+    return [_lock(text, what) for text in texts]
+
+
+def _lock(text: str, what: str) -> RecordLock:
+    try:
+        return read_lock(text)
+    except ValueError as error:
+        raise _wrong(f"{what} has {text[:80]!r}, which is no lock ({error}): send those of acquire as they came") from None
+
+
+def _wrong(detail: str) -> RequestRefused:
+    return RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+
+HOT: HotRoutes = {
+    ("POST", "/v1/groups/{name}/acquire"): HotRoute(acquire, request=Request),
+    ("POST", "/v1/groups/{name}/acknowledge"): HotRoute(acknowledge, request=Request),
+}
