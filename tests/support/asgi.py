@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message
 
@@ -76,8 +77,8 @@ class Client:
             "type": "http",
             "http_version": "1.1",
             "method": method,
-            "path": path.partition("?")[0],
-            "raw_path": path.encode(),
+            "path": unquote(path.partition("?")[0]),
+            "raw_path": path.partition("?")[0].encode(),
             "query_string": path.partition("?")[2].encode(),
             "root_path": "",
             "scheme": "http",

@@ -131,6 +131,29 @@ class BrokerSettings(Settings):
     max_wait_ms: Annotated[int, Field(ge=0, le=86_400_000)] = Field(
         default=30_000, description="The longest long poll, in milliseconds; a longer wait_ms is cut to it."
     )
+    share_max_delivery_count: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=5,
+        description="How often a shared group is given a record before it goes to the dead-letter topic "
+        "(Kafka's group.share.delivery.count.limit).",
+    )
+    share_max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=10_000,
+        description="How many records one shared group may have in flight, delivered and not done: each costs memory; "
+        "at the limit only records that came back are acquired.",
+    )
+    share_max_lock_ms: Annotated[int, Field(ge=1, le=86_400_000)] = Field(
+        default=3_600_000,
+        description="The longest lock on an acquired record, and the longest delay of a released one, in "
+        "milliseconds; longer ones are cut to it. So late a lost consumer's record comes back.",
+    )
+    dead_letter_topic: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9._-]*(\{topic\}[A-Za-z0-9._-]*)?$", max_length=249)
+    ] = Field(
+        default="{topic}.dlq",
+        title="NAME",
+        description="The topic for records that a shared group rejects or was given too often; {topic} becomes the "
+        "name of their topic. Empty: they are dropped.",
+    )
     header_timeout: Seconds = Field(
         default=10, title="SECONDS", description="How long a request's head may take to arrive, in seconds."
     )

@@ -67,10 +67,16 @@ def test_the_settings_reach_the_engine() -> None:
         message_max_bytes=3000,
         log_message_timestamp_type="LogAppendTime",
         max_wait_ms=4000,
+        share_max_delivery_count=2,
+        share_max_in_flight=20,
+        share_max_lock_ms=5000,
+        dead_letter_topic="dead",
     )
     config = build_engine(settings)._config
     assert (config.memory_limit, config.num_partitions, config.auto_create_topics) == (2 * 1024**2, 3, False)
     assert config.max_wait_ms == 4000
+    assert (config.share_max_delivery_count, config.share_max_in_flight) == (2, 20)
+    assert (config.share_max_lock_ms, config.dead_letter_topic) == (5000, "dead")
     assert config.topic_defaults.as_mapping() == TopicConfig().as_mapping() | {
         "retention.ms": "1000",
         "retention.bytes": "2000",
@@ -84,6 +90,14 @@ def test_the_settings_reach_the_engine() -> None:
 def test_a_number_that_no_computer_needs_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         BrokerSettings.model_validate({name: 10**400})
+
+
+@pytest.mark.parametrize("name", ["", "dead", "{topic}.dlq", "dlq.{topic}"])
+def test_a_dead_letter_topic_is_a_name_with_one_place_for_the_topic(name: str) -> None:
+    assert BrokerSettings(dead_letter_topic=name).dead_letter_topic == name
+    for wrong in ("no name", "{topic}{topic}", "{group}.dlq"):
+        with pytest.raises(ValidationError):
+            BrokerSettings(dead_letter_topic=wrong)
 
 
 @pytest.mark.parametrize(

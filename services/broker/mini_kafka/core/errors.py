@@ -9,6 +9,9 @@
     ├── InvalidConfig             a config's name or value
     ├── PartitionLimitReached     the broker has as many partitions as it may have
     ├── GroupLimitReached         as many groups have committed offsets as may
+    ├── GroupNotFound             no group of this name has offsets or members
+    ├── GroupNotEmpty             to be deleted while it has members or holds locks
+    ├── GroupKindConflict         a call of another kind than the group is while it has members
     ├── InvalidRecord             a record that no log takes
     ├── RecordTooLarge            over `max.message.bytes`
     ├── SequenceGap               a producer's request that does not follow its last one
@@ -79,6 +82,30 @@ class GroupLimitReached(BrokerError):
             f"group {group!r} would be one more than MINI_KAFKA_MAX_GROUPS ({limit}):"
             " use the names of earlier groups or consumers again, delete their topics, or raise the limit"
         )
+
+
+class GroupNotFound(BrokerError):
+    """No group of this name has committed offsets or members."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__(f"group {group!r} does not exist: it has committed nothing, and nobody shares records in it")
+
+
+class GroupNotEmpty(BrokerError):
+    """The group has members or holds locks, and cannot be taken away under them."""
+
+    def __init__(self, group: str, locked: int, members: int) -> None:
+        super().__init__(
+            f"group {group!r} has {locked} records locked and {members} members at work:"
+            " acknowledge the records or release the members first, or wait until the locks run out"
+        )
+
+
+class GroupKindConflict(BrokerError):
+    """The group has members or held locks of another kind than this call's."""
+
+    def __init__(self, group: str, kind: str, reason: str) -> None:
+        super().__init__(f"group {group!r} {kind} now ({reason}): use another group, or try again when that has ended")
 
 
 class InvalidRecord(BrokerError):

@@ -39,10 +39,18 @@ class CommittedOffsets:
         """
         offsets = self._groups.get(group)
         if offsets is None:
-            if len(self._groups) >= self._max_groups:
-                raise GroupLimitReached(group, self._max_groups)
+            self.check_room(group)
             offsets = self._groups[group] = {}
         offsets[partition] = offset
+
+    def check_room(self, group: str) -> None:
+        """Refuse a group that would be one too many.
+
+        Raises:
+            GroupLimitReached: it has no offsets yet, and there are too many groups that do.
+        """
+        if group not in self._groups and len(self._groups) >= self._max_groups:
+            raise GroupLimitReached(group, self._max_groups)
 
     def committed(self, group: str, partition: TopicPartition) -> int | None:
         """Give a group's committed offset, or None where it has none."""
@@ -53,10 +61,19 @@ class CommittedOffsets:
         """Give all committed offsets of a group."""
         return dict(self._groups.get(group, {}))
 
-    def forget_topic(self, topic: str) -> None:
-        """Drop every group's offsets for a topic that is gone."""
-        for group, offsets in list(self._groups.items()):
+    def has_group(self, group: str) -> bool:
+        """Tell whether a group has committed anything."""
+        return group in self._groups
+
+    def forget_group(self, group: str) -> None:
+        """Drop all offsets of a group."""
+        self._groups.pop(group, None)
+
+    def forget_topic(self, topic: str, group: str | None = None) -> None:
+        """Drop every group's offsets for a topic that is gone, or those of one group; with its last, a group goes."""
+        for name in list(self._groups) if group is None else [group]:
+            offsets = self._groups.get(name, {})
             for partition in [known for known in offsets if known.topic == topic]:
                 del offsets[partition]
             if not offsets:
-                del self._groups[group]
+                self._groups.pop(name, None)

@@ -94,6 +94,10 @@ class RegisteredConsumers:
         committed = (self._offsets.committed(consumer.consumer_id, partition) for partition in topic.partitions)
         return sum(offset for offset in committed if offset is not None)
 
+    def forget(self, consumer_id: str) -> None:
+        """Drop a consumer whose group is gone; it has to register again."""
+        self._consumers.pop(consumer_id, None)
+
     def forget_topic(self, topic: str) -> None:
         """Drop the consumers of a topic that is gone; they have to register again."""
         for consumer in [known for known in self._consumers.values() if known.topic == topic]:

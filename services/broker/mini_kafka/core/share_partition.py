@@ -199,6 +199,16 @@ class SharePartition:
         deadline_ms = now_ms + lock_ms
         return self._acknowledge(now_ms, locks, lambda held: self._ranges.add(held._replace(deadline_ms=deadline_ms)))
 
+    def holds(self, now_ms: int, lock: Lock) -> bool:
+        """Tell whether all of a lock is still held."""
+        offset = lock.base_offset
+        while offset < lock.end_offset:
+            found = self._ranges.at(offset)
+            if found is None or found.acquisition != lock.acquisition or not _is_held(found, now_ms):
+                return False
+            offset = found.end_offset
+        return True
+
     def release_member(self, member: str, max_ranges: int) -> bool:
         """Give back what a member holds, at most `max_ranges` ranges, and say whether it holds more."""
         for _ in range(max_ranges):
@@ -260,10 +270,7 @@ class SharePartition:
         self.next_offset = offset
 
     def _acknowledge(self, now_ms: int, locks: Iterable[Lock], settle: Callable[[InFlightRange], None]) -> Acknowledged:
-        def is_held(found: InFlightRange) -> bool:
-            return found.state is State.ACQUIRED and found.deadline_ms is not None and now_ms < found.deadline_ms
-
-        return self._settle(locks, is_held, settle)
+        return self._settle(locks, lambda found: _is_held(found, now_ms), settle)
 
     def _settle(
         self,
@@ -300,6 +307,10 @@ class SharePartition:
     def _finish(self, found: InFlightRange) -> None:
         self._done.add(found.base_offset, found.end_offset)
         self._in_flight.in_flight -= found.records
+
+
+def _is_held(found: InFlightRange, now_ms: int) -> bool:
+    return found.state is State.ACQUIRED and found.deadline_ms is not None and now_ms < found.deadline_ms
 
 
 def _without_holes(offsets: Sequence[int]) -> Iterator[tuple[int, int]]:

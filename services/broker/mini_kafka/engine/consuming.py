@@ -6,12 +6,14 @@ for messages has no use for a place without one, and must not stop at it.
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from mini_kafka.core import record_batch
 from mini_kafka.core.record_batch import Record, UnreadableRecord
 from mini_kafka.core.registered_consumer import RegisteredConsumer, RegisteredConsumers, Turn
 from mini_kafka.core.topic import Topic, Topics
 from mini_kafka.engine.batch_reader import BatchReader
+from mini_kafka.engine.calls import Calls
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.port import ConsumedRecord, ConsumerPlace
 from mini_kafka.engine.waiters import Waiters
@@ -33,6 +35,8 @@ class Consuming:
         clock: Clock,
         batches: BatchReader,
         max_wait_ms: int,
+        calls: Calls,
+        make_way: Callable[[str], None],
     ) -> None:
         self._topics = topics
         self._consumers = consumers
@@ -40,9 +44,16 @@ class Consuming:
         self._clock = clock
         self._batches = batches
         self._max_wait_ms = max_wait_ms
+        self._calls = calls
+        self._make_way = make_way
 
     def register(self, consumer_id: str, topic: Topic) -> None:
-        """Let a consumer read a topic, and let its waiting calls look there."""
+        """Let a consumer read a topic, and let its waiting calls look there.
+
+        Raises:
+            GroupLimitReached, GroupKindConflict: nothing was registered.
+        """
+        self._make_way(consumer_id)
         self._consumers.register(consumer_id, topic)
         self._waiters.notify(consumer_id)
 
@@ -51,7 +62,14 @@ class Consuming:
 
         Raises:
             UnknownConsumer: it has to register first.
+            GroupKindConflict: members of a shared group of this name are at work.
         """
+        self._consumers.get(consumer_id)
+        self._make_way(consumer_id)
+        with self._calls.inside(consumer_id):
+            return await self._next(consumer_id, wait_ms)
+
+    async def _next(self, consumer_id: str, wait_ms: int) -> ConsumedRecord | None:
         wait_ms = min(wait_ms, self._max_wait_ms)
         deadline_ms = self._clock.now_ms() + wait_ms if wait_ms else 0
         while True:

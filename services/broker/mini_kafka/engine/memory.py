@@ -1,7 +1,8 @@
 """The memory engine: the port answered from the core, in RAM. A restart forgets.
 
 Owns the clock and the state, and knows who answers what: `appender` takes records in, `reader` and `consuming` hand
-them out, `retention_sweeper` drops them, `compactor` thins them out. The rules are the core's.
+them out, `shared_groups` shares them, `groups` shows and moves who stands where, `retention_sweeper` drops them,
+`compactor` thins them out. The rules are the core's.
 """
 
 import logging
@@ -16,28 +17,45 @@ from mini_kafka.core.offsets import MAX_GROUPS, CommittedOffsets, TopicPartition
 from mini_kafka.core.producer_sequences import ProducerSequence, ProducerSequences
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.core.registered_consumer import RegisteredConsumers
-from mini_kafka.core.topic import MAX_PARTITIONS, Topic, Topics
+from mini_kafka.core.share_group import MAX_DELIVERY_COUNT, MAX_IN_FLIGHT, ShareGroups
+from mini_kafka.core.topic import MAX_PARTITIONS, Topic, Topics, check_name
 from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.appender import Appender, with_partitions
 from mini_kafka.engine.batch_reader import MAX_DECOMPRESSED_BYTES, BatchReader
+from mini_kafka.engine.calls import Calls
 from mini_kafka.engine.clock import Clock, LoopClock
 from mini_kafka.engine.compactor import Compactor
 from mini_kafka.engine.consuming import Consuming
+from mini_kafka.engine.dead_letters import DEAD_LETTER_TOPIC, HEADROOM_BYTES
+from mini_kafka.engine.groups import Groups
 from mini_kafka.engine.port import (
+    LOCK_MS,
     READ_BYTES,
+    Acknowledgement,
+    AcquiredRecord,
     Appended,
     Caller,
     ConsumedRecord,
     ConsumerPlace,
+    GroupDescription,
+    GroupSummary,
+    OffsetChange,
+    OffsetTarget,
     PartitionDescription,
     Read,
+    RecordLock,
+    Release,
     TopicDescription,
 )
 from mini_kafka.engine.reader import Reader
 from mini_kafka.engine.retention_sweeper import RetentionSweeper
+from mini_kafka.engine.shared_groups import MAX_LOCK_MS, SharedGroups
 from mini_kafka.engine.waiters import Waiters
 
 logger = logging.getLogger(__name__)
+
+DEAD_LETTERS = Caller("dead-letters")
+"""Who produces to dead-letter topics: the broker itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +69,10 @@ class EngineConfig:
     auto_create_topics: bool = True
     max_wait_ms: int = 30_000
     max_decompressed_bytes: int = MAX_DECOMPRESSED_BYTES
+    share_max_delivery_count: int = MAX_DELIVERY_COUNT
+    share_max_in_flight: int = MAX_IN_FLIGHT
+    share_max_lock_ms: int = MAX_LOCK_MS
+    dead_letter_topic: str = DEAD_LETTER_TOPIC
     topic_defaults: TopicConfig = field(default_factory=TopicConfig)
 
 
@@ -75,7 +97,23 @@ class MemoryEngine:
         self._compactor = Compactor(clock, self._topics, config.memory_limit, config.max_decompressed_bytes)
         self._appender = Appender(clock, self._budget, self._waiters, self._sweeper, self._compactor)
         self._reader = Reader(self._topics, self._waiters, clock, batches, config.max_wait_ms)
-        self._consuming = Consuming(self._topics, self._consumers, self._waiters, clock, batches, config.max_wait_ms)
+        offset_calls = Calls()
+        share_groups = ShareGroups(self._offsets, config.share_max_delivery_count, config.share_max_in_flight)
+        self._shared = SharedGroups(
+            self._topics, share_groups, self._waiters, clock, self._reader, offset_calls,
+            max_wait_ms=config.max_wait_ms,
+            max_lock_ms=config.share_max_lock_ms,
+            dead_letter_pattern=config.dead_letter_topic,
+            ensure_dead_letter_topic=self._ensure_dead_letter_topic,
+            produce=lambda topic, records: self.produce(DEAD_LETTERS, topic, records),
+        )  # fmt: skip
+        self._groups = Groups(
+            self._topics, self._offsets, self._consumers, share_groups, self._shared, offset_calls, self._reader
+        )
+        self._consuming = Consuming(
+            self._topics, self._consumers, self._waiters, clock, batches, config.max_wait_ms, offset_calls,
+            self._shared.make_way,
+        )  # fmt: skip
 
     @property
     def epoch(self) -> str:
@@ -176,9 +214,16 @@ class MemoryEngine:
             raise UnknownTopic(name)
         return self._create(name, None, {})
 
+    def _ensure_dead_letter_topic(self, name: str, source: Topic) -> None:
+        """Make a missing dead-letter topic, also where topics are not made by themselves: a setting asks for it."""
+        if self._topics.find(name) is None:
+            widest = min(source.config.max_message_bytes + HEADROOM_BYTES, 2**31 - 1)
+            self._create(name, None, {"max.message.bytes": str(widest)})
+
     async def delete_topic(self, caller: Caller, name: str) -> None:
         """Take a topic, its records and all offsets committed for it away."""
         topic = self._topics.delete(name)
+        self._shared.forget_topic(topic)
         self._offsets.forget_topic(name)
         self._consumers.forget_topic(name)
         self._sequences.forget_topic(name)
@@ -246,6 +291,7 @@ class MemoryEngine:
             log = self._topics.get(partition.topic).log(partition.partition)
             if not 0 <= offset <= log.log_end_offset:
                 raise OffsetOutOfRange(offset, log.log_start_offset, log.log_end_offset, partition.partition)
+        self._shared.make_way(group)
         for partition, offset in offsets.items():
             self._offsets.commit(group, partition, offset)
         self._waiters.notify(group)
@@ -266,9 +312,78 @@ class MemoryEngine:
         """List where every registered consumer stands."""
         return await self._consuming.places()
 
+    async def acquire(
+        self,
+        caller: Caller,
+        group: str,
+        topics: Sequence[str],
+        *,
+        max_records: int,
+        wait_ms: int = 0,
+        lock_ms: int = LOCK_MS,
+        member: str | None = None,
+        create: bool = True,
+    ) -> Sequence[AcquiredRecord]:
+        """Lock records of topics for a member of a shared group; with `wait_ms`, wait for the first one."""
+        self._shared.claim(group)
+        for topic in topics:
+            check_name(topic)
+        for topic in topics:
+            if create:
+                self._ensure(topic, explicit=False)
+        return await self._shared.acquire(
+            group, topics, max_records=max_records, wait_ms=wait_ms, lock_ms=lock_ms, member=member
+        )
+
+    async def acknowledge(
+        self,
+        caller: Caller,
+        group: str,
+        *,
+        accept: Sequence[RecordLock] = (),
+        release: Sequence[Release] = (),
+        reject: Sequence[RecordLock] = (),
+        renew: Sequence[RecordLock] = (),
+        lock_ms: int = LOCK_MS,
+    ) -> Acknowledgement:
+        """Settle locks; those that are no longer held are late, and that is no error."""
+        return await self._shared.acknowledge(group, accept, release, reject, renew, lock_ms)
+
+    async def release_member(self, caller: Caller, group: str, member: str) -> int:
+        """Give back all that a member holds, and count it."""
+        return await self._shared.release_member(group, member)
+
+    async def list_groups(self, caller: Caller) -> Sequence[GroupSummary]:
+        """List all groups by name."""
+        return await self._groups.summaries()
+
+    async def describe_group(self, caller: Caller, group: str) -> GroupDescription:
+        """Show one group."""
+        return await self._groups.describe(group)
+
+    async def reset_offsets(
+        self,
+        caller: Caller,
+        group: str,
+        targets: Mapping[str | TopicPartition, OffsetTarget],
+        *,
+        dry_run: bool = False,
+    ) -> Sequence[OffsetChange]:
+        """Move a group's committed offsets, all or none, and say from where to where."""
+        return await self._groups.reset(group, targets, dry_run=dry_run)
+
+    async def delete_group(self, caller: Caller, group: str) -> None:
+        """Take a group and its offsets away."""
+        self._groups.delete(group)
+
+    async def forget_offsets(self, caller: Caller, group: str, topic: str) -> None:
+        """Take what a group has committed of one topic away."""
+        self._groups.forget_offsets(group, topic)
+
     async def close(self) -> None:
         """End all waiting, and refuse new records from now on."""
         self._waiters.close()
+        self._shared.close()
         self._sweeper.close()
         self._compactor.close()
 

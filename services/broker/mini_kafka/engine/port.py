@@ -14,12 +14,31 @@ from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.producer_sequences import ProducerSequence
 from mini_kafka.core.record_batch import NewRecord, Record, UnreadableRecord
 from mini_kafka.core.topic_config import TopicConfig
+from mini_kafka.engine.group_values import Acknowledgement as Acknowledgement
+from mini_kafka.engine.group_values import AcquiredRecord as AcquiredRecord
+from mini_kafka.engine.group_values import GroupDescription as GroupDescription
+from mini_kafka.engine.group_values import GroupKind as GroupKind
+from mini_kafka.engine.group_values import GroupMember as GroupMember
+from mini_kafka.engine.group_values import GroupPartition as GroupPartition
+from mini_kafka.engine.group_values import GroupState as GroupState
+from mini_kafka.engine.group_values import GroupSummary as GroupSummary
+from mini_kafka.engine.group_values import OffsetChange as OffsetChange
+from mini_kafka.engine.group_values import OffsetTarget as OffsetTarget
+from mini_kafka.engine.group_values import RecordLock as RecordLock
+from mini_kafka.engine.group_values import Release as Release
+from mini_kafka.engine.group_values import ShiftBy as ShiftBy
+from mini_kafka.engine.group_values import ToGroup as ToGroup
+from mini_kafka.engine.group_values import ToOffset as ToOffset
+from mini_kafka.engine.group_values import ToTime as ToTime
 
 ANONYMOUS: Final = "ANONYMOUS"
 EARLIEST: Final = -2
 """Asks `offsets_at` for the log start offset: Kafka's own number for it."""
 LATEST: Final = -1
 """Asks `offsets_at` for the high watermark: Kafka's own number for it."""
+
+LOCK_MS: Final = 30_000
+"""How long an acquired record is locked unless told otherwise: group.share.record.lock.duration.ms in Kafka."""
 
 READ_BYTES: Final = 1024 * 1024
 """How many bytes of batches a read takes unless told otherwise: a few milliseconds of decoding."""
@@ -227,6 +246,7 @@ class Engine(Protocol):
 
         Raises:
             UnknownTopic, UnknownPartition, OffsetOutOfRange, GroupLimitReached: nothing was committed.
+            GroupKindConflict: members of a shared group of this name are at work; nothing was committed.
         """
 
     async def committed_offsets(self, caller: Caller, group: str) -> Mapping[TopicPartition, int]:
@@ -238,6 +258,7 @@ class Engine(Protocol):
         Raises:
             UnknownTopic, InvalidTopic: as `ensure_topic` for a topic that is only needed.
             GroupLimitReached: there are too many consumers and other groups.
+            GroupKindConflict: members of a shared group of this name are at work.
         """
 
     async def consume(self, caller: Caller, consumer_id: str, *, wait_ms: int = 0) -> ConsumedRecord | None:
@@ -247,10 +268,100 @@ class Engine(Protocol):
 
         Raises:
             UnknownConsumer: it has to register first.
+            GroupKindConflict: members of a shared group of this name are at work.
         """
 
     async def consumer_places(self, caller: Caller) -> Sequence[ConsumerPlace]:
         """List where every registered consumer stands."""
+
+    async def acquire(
+        self,
+        caller: Caller,
+        group: str,
+        topics: Sequence[str],
+        *,
+        max_records: int,
+        wait_ms: int = 0,
+        lock_ms: int = LOCK_MS,
+        member: str | None = None,
+        create: bool = True,
+    ) -> Sequence[AcquiredRecord]:
+        """Lock records of topics for a member of a shared group; with `wait_ms`, wait for the first one.
+
+        The records of a partition come in the order of their offsets, those that came back first. With `create`,
+        missing topics are made, as `ensure_topic` makes one that is only needed. A lock lasts `lock_ms`, which is
+        positive, at most as long as the engine allows. A call that is cancelled gives back what it had locked.
+
+        Raises:
+            UnknownTopic, InvalidTopic, PartitionLimitReached: a topic is not there, and cannot be.
+            GroupKindConflict: a registered consumer of the group's name waits in `consume`.
+            GroupLimitReached: there are too many groups.
+        """
+
+    async def acknowledge(
+        self,
+        caller: Caller,
+        group: str,
+        *,
+        accept: Sequence[RecordLock] = (),
+        release: Sequence[Release] = (),
+        reject: Sequence[RecordLock] = (),
+        renew: Sequence[RecordLock] = (),
+        lock_ms: int = LOCK_MS,
+    ) -> Acknowledgement:
+        """Settle locks: done, given back, given up, or held for another `lock_ms` from now.
+
+        A lock that is no longer held is `late`, also in a group or topic that is gone, and that is no error. Where
+        one lock is named twice, the first counts, in the order of the arguments above with `reject` before `release`.
+        """
+
+    async def release_member(self, caller: Caller, group: str, member: str) -> int:
+        """Give back all that a member holds, and count it; 0 where nobody knows it."""
+
+    async def list_groups(self, caller: Caller) -> Sequence[GroupSummary]:
+        """List all groups by name: those that have a committed offset."""
+
+    async def describe_group(self, caller: Caller, group: str) -> GroupDescription:
+        """Show a group: its kind, its members, and where it stands in each partition.
+
+        Raises:
+            GroupNotFound: nobody knows it.
+        """
+
+    async def reset_offsets(
+        self,
+        caller: Caller,
+        group: str,
+        targets: Mapping[str | TopicPartition, OffsetTarget],
+        *,
+        dry_run: bool = False,
+    ) -> Sequence[OffsetChange]:
+        """Move a group's committed offsets, all or none, and say from where to where; a dry run only says it.
+
+        A topic's name stands for all of its partitions. An offset outside the log becomes the nearer end of it, as
+        with kafka-consumer-groups; who has committed nothing stands at the log start. A group that nobody knows is
+        made. Locks of a shared group on these partitions end, and are late.
+
+        Raises:
+            UnknownTopic, UnknownPartition, GroupLimitReached: nothing was moved.
+            GroupNotFound: nobody knows the group that a target names; nothing was moved.
+        """
+
+    async def delete_group(self, caller: Caller, group: str) -> None:
+        """Take a group and its offsets away; a registered consumer of that name has to register again.
+
+        Raises:
+            GroupNotFound: nobody knows it.
+            GroupNotEmpty: it has locks, or somebody is in a call of it.
+        """
+
+    async def forget_offsets(self, caller: Caller, group: str, topic: str) -> None:
+        """Take what a group has committed of one topic away; with its last topic, the group goes.
+
+        Raises:
+            GroupNotFound, UnknownTopic: there is no such thing.
+            GroupNotEmpty: it has locks on the topic, or somebody is in a call of it.
+        """
 
     async def close(self) -> None:
         """End all waiting, and refuse new records from now on."""

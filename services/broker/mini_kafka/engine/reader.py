@@ -5,7 +5,7 @@ records are in the order of their timestamps, and those of one partition in the 
 read next is in the answer: the reader keeps nothing about whoever asks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import merge
 
 from mini_kafka.core import record_batch
@@ -69,7 +69,7 @@ class Reader:
         records_left, bytes_left = max_records, max_bytes
         for place, number in enumerate(news[turn:] + news[:turn]):
             others = len(news) - place
-            part, following[number], size = await self._read_partition(
+            part, following[number], size = await self.read_partition(
                 topic.logs[number], following[number], -(-records_left // others), bytes_left // others
             )
             parts.append([ReadRecord(number, record) for record in part])
@@ -81,7 +81,7 @@ class Reader:
         up_to_date = all(offset >= topic.logs[number].high_watermark for number, offset in following.items())
         return Read(topic.topic_id, tuple(records), following, up_to_date)
 
-    async def _read_partition(
+    async def read_partition(
         self, log: PartitionLog, offset: int, max_records: int, max_bytes: int
     ) -> tuple[list[AnyRecord], int, int]:
         """Give records from an offset on, the offset to go on at, and the bytes of the batches that were read."""
@@ -97,6 +97,30 @@ class Reader:
             cut = len(found) == room and found[-1].offset + 1 < record_batch.next_offset(batch)
             offset = found[-1].offset + 1 if cut else record_batch.next_offset(batch)
         return records, offset, size
+
+    async def read_ranges(
+        self, log: PartitionLog, ranges: Sequence[tuple[int, int]]
+    ) -> tuple[dict[int, AnyRecord], int]:
+        """Read the records in ascending ranges of offsets, those that the log still has; count the batches' bytes.
+
+        Each batch is opened once, however many ranges lie in it.
+        """
+        found: dict[int, AnyRecord] = {}
+        size = position = 0
+        for base, end in ranges:
+            position = max(position, base)
+            while position < end:
+                batches = log.fetch(max(position, log.log_start_offset), 1)
+                if not batches or record_batch.base_offset(batches[0]) >= end:
+                    break  # the log has no more of this range: dropped, or compacted away
+                position = max(position, record_batch.base_offset(batches[0]))
+                to = min(record_batch.next_offset(batches[0]), ranges[-1][1])
+                found.update(
+                    (record.offset, record) for record in await self._batches.read(batches[0], position, to - position)
+                )
+                size += len(batches[0])
+                position = record_batch.next_offset(batches[0])
+        return found, size
 
     async def offsets_at(self, name: str, at: int) -> list[int]:
         """Look up an offset in each partition: EARLIEST, LATEST, or that of the first record at or after a time.

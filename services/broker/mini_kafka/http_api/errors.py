@@ -28,6 +28,9 @@ HTTP_STATUS: Mapping[type[core.BrokerError], tuple[HTTPStatus, str]] = {
     core.InvalidConfig: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_CONFIG"),
     core.PartitionLimitReached: (HTTPStatus.TOO_MANY_REQUESTS, "POLICY_VIOLATION"),
     core.GroupLimitReached: (HTTPStatus.TOO_MANY_REQUESTS, "GROUP_MAX_SIZE_REACHED"),
+    core.GroupNotFound: (HTTPStatus.NOT_FOUND, "GROUP_ID_NOT_FOUND"),
+    core.GroupNotEmpty: (HTTPStatus.CONFLICT, "NON_EMPTY_GROUP"),
+    core.GroupKindConflict: (HTTPStatus.CONFLICT, "INCONSISTENT_GROUP_PROTOCOL"),
     core.InvalidRecord: (HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_RECORD"),
     core.SequenceGap: (HTTPStatus.CONFLICT, "OUT_OF_ORDER_SEQUENCE_NUMBER"),
     core.ProducerFenced: (HTTPStatus.FORBIDDEN, "INVALID_PRODUCER_EPOCH"),
@@ -125,6 +128,7 @@ def invalid_body(faults: Iterable[Mapping[str, Any]]) -> RequestRefused:
     for fault in faults:
         place = ".".join(str(part) for part in fault["loc"] if part != "body")
         message = NAME_RULE if fault["type"] == "string_pattern_mismatch" else str(fault["msg"])
+        message = message.removeprefix("Value error, ")  # of a rule of ours
         errors.append({"loc": place, "msg": message, "type": str(fault["type"])})
     sentence = "; ".join(f"{error['loc'] or 'the body'}: {error['msg']}" for error in errors)
     return RequestRefused(

@@ -74,3 +74,33 @@ def test_beyond_the_limit_a_new_group_is_refused_and_the_others_go_on() -> None:
     assert set(offsets.groups()) == {"a", "b"}
     offsets.forget_topic("t")
     offsets.commit("c", TopicPartition("t", 0), 0)
+
+
+def test_a_group_can_be_forgotten_alone() -> None:
+    offsets = CommittedOffsets()
+    for group in ("a", "b"):
+        offsets.commit(group, TopicPartition("orders", 0), 1)
+    offsets.forget_group("a")
+    offsets.forget_group("nobody")
+    assert (list(offsets.groups()), offsets.has_group("a"), offsets.has_group("b")) == (["b"], False, True)
+
+
+def test_one_groups_offsets_of_a_topic_can_be_forgotten_and_its_last_topic_takes_the_group_along() -> None:
+    offsets = CommittedOffsets()
+    for group in ("a", "b"):
+        for topic in ("orders", "bills"):
+            offsets.commit(group, TopicPartition(topic, 0), 1)
+    offsets.forget_topic("orders", "a")
+    assert set(offsets.of_group("a")) == {TopicPartition("bills", 0)}
+    assert len(offsets.of_group("b")) == 2
+    offsets.forget_topic("bills", "a")
+    assert list(offsets.groups()) == ["b"]
+
+
+def test_room_is_checked_before_a_group_commits() -> None:
+    offsets = CommittedOffsets(max_groups=1)
+    offsets.check_room("a")
+    offsets.commit("a", TopicPartition("orders", 0), 1)
+    offsets.check_room("a")
+    with pytest.raises(GroupLimitReached):
+        offsets.check_room("b")

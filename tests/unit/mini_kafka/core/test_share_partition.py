@@ -228,3 +228,16 @@ def test_a_lock_may_be_renewed_for_a_shorter_time(share: SharePartition) -> None
     assert share.next_deadline_ms == 5
     share.expire(5, ALL)
     assert share.count(State.AVAILABLE) == 1
+
+
+def test_a_lock_is_held_whole_or_not(share: SharePartition) -> None:
+    lock = new(share, 2000)  # more than one block of ranges
+    assert share.holds(0, lock)
+    assert share.holds(LOCK_MS - 1, lock)
+    assert not share.holds(LOCK_MS, lock)
+    assert not share.holds(0, Lock(0, 2000, lock.acquisition + 1))
+    share.accept(0, [only(lock, 1999)])
+    assert not share.holds(0, lock)
+    assert share.holds(0, Lock(0, 1999, lock.acquisition))
+    share.release(0, [only(lock, 5)])
+    assert not share.holds(0, only(lock, 5))

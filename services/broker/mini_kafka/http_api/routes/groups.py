@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query as QueryParameter, Request, Response, status
+from fastapi import APIRouter, Path, Request, Response, status
+from fastapi import Query as QueryParameter
 from pydantic import Field
 
 from mini_kafka.core.offsets import TopicPartition
@@ -73,8 +74,7 @@ async def list_groups(call: CallDep) -> GroupList:
     groups = await call.engine.list_groups(call.caller)
     return GroupList(
         groups=[
-            GroupSummary(name=group.name, kind=group.kind, state=group.state, members=group.members)
-            for group in groups
+            GroupSummary(name=group.name, kind=group.kind, state=group.state, members=group.members) for group in groups
         ]
     )
 
@@ -263,7 +263,9 @@ def _lock(text: str, what: str) -> RecordLock:
     try:
         return read_lock(text)
     except ValueError as error:
-        raise _wrong(f"{what} has {text[:80]!r}, which is no lock ({error}): send those of acquire as they came") from None
+        raise _wrong(
+            f"{what} has {text[:80]!r}, which is no lock ({error}): send those of acquire as they came"
+        ) from None
 
 
 def _wrong(detail: str) -> RequestRefused:

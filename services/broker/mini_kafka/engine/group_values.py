@@ -1,0 +1,134 @@
+"""The port's values for groups: what is acquired and acknowledged, how a group looks, and where offsets are to go.
+
+`port` hands them on; nothing is decided here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from mini_kafka.core.record_batch import Record, UnreadableRecord
+
+GroupKind = Literal["offsets", "shared"]
+"""`offsets`: the guide's consumer of that name reads, or somebody commits; `shared`: its members acquire records."""
+GroupState = Literal["Empty", "Stable"]
+"""Kafka's words: a group is Stable while somebody is in a call of it or holds a lock. Kafka's Dead is no group here."""
+
+
+class RecordLock(NamedTuple):
+    """A claim on one record, from one acquisition; the topic's id makes one of a topic's earlier life late."""
+
+    topic_id: UUID
+    topic: str
+    partition: int
+    offset: int
+    acquisition: int
+
+
+class AcquiredRecord(NamedTuple):
+    """A record that is locked until `deadline_ms`, and the delivery that this is, from 1."""
+
+    topic: str
+    partition: int
+    record: Record | UnreadableRecord
+    delivery_count: int
+    lock: RecordLock
+    deadline_ms: int
+
+
+class Release(NamedTuple):
+    """A lock to give back; nobody else gets the record for `delay_ms`."""
+
+    lock: RecordLock
+    delay_ms: int = 0
+
+
+class Acknowledgement(NamedTuple):
+    """How many records each part of an acknowledgement reached, and the locks that were no longer held."""
+
+    accepted: int
+    released: int
+    rejected: int
+    renewed: int
+    late: tuple[RecordLock, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSummary:
+    """A group in a list; `members` counts the ids that are at work, all callers without one as one."""
+
+    name: str
+    kind: GroupKind
+    state: GroupState
+    members: int
+
+
+class GroupMember(NamedTuple):
+    """Somebody at work in a group, and the records that it has locked; None stands for callers without a member id."""
+
+    member: str | None
+    in_flight: int
+
+
+class GroupPartition(NamedTuple):
+    """Where a group stands in a partition: the next offset to read, or the first that is not done, and the lag.
+
+    The lag is the distance to the log end offset, as Kafka's tools show it. The counts are of records in flight.
+    """
+
+    topic: str
+    partition: int
+    committed_offset: int
+    log_end_offset: int
+    lag: int
+    acquired: int = 0
+    available: int = 0
+    delayed: int = 0
+    condemned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDescription:
+    """A group as others see it."""
+
+    name: str
+    kind: GroupKind
+    state: GroupState
+    members: tuple[GroupMember, ...]
+    partitions: tuple[GroupPartition, ...]
+
+
+class ToOffset(NamedTuple):
+    """Go to this offset."""
+
+    offset: int
+
+
+class ToTime(NamedTuple):
+    """Go to the first record at or after a time in milliseconds, or to EARLIEST or LATEST."""
+
+    at: int
+
+
+class ShiftBy(NamedTuple):
+    """Go so many offsets on, or back."""
+
+    offsets: int
+
+
+class ToGroup(NamedTuple):
+    """Go where another group stands."""
+
+    group: str
+
+
+OffsetTarget = ToOffset | ToTime | ShiftBy | ToGroup
+
+
+class OffsetChange(NamedTuple):
+    """What a reset does to one partition; `before` is None where nothing was committed."""
+
+    topic: str
+    partition: int
+    before: int | None
+    after: int

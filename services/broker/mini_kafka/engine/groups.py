@@ -1,0 +1,197 @@
+"""Groups as a whole, whatever their kind: list, describe, reset, delete, forget.
+
+A group exists as long as it has a committed offset. It is shared while its members acquire records, else it is what
+the guide's consumer or whoever commits makes of it; `shared_groups` keeps the two apart. A reset takes an offset
+outside the log to the log's nearer end, as kafka-consumer-groups does (seen with 4.3.1).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from mini_kafka.core.errors import GroupNotFound, UnknownTopic
+from mini_kafka.core.in_flight_ranges import State
+from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
+from mini_kafka.core.partition_log import PartitionLog
+from mini_kafka.core.registered_consumer import RegisteredConsumers
+from mini_kafka.core.share_group import ShareGroups
+from mini_kafka.core.topic import Topics
+from mini_kafka.engine.calls import Calls
+from mini_kafka.engine.group_values import (
+    GroupDescription,
+    GroupKind,
+    GroupMember,
+    GroupPartition,
+    GroupState,
+    GroupSummary,
+    OffsetChange,
+    OffsetTarget,
+    ShiftBy,
+    ToGroup,
+    ToOffset,
+)
+from mini_kafka.engine.pace import Pace
+from mini_kafka.engine.reader import Reader
+from mini_kafka.engine.shared_groups import SharedGroups
+
+AT_ONCE = 500
+"""Groups, shares or partitions that are looked at before others get their turn: about a millisecond."""
+
+
+class Groups:
+    """Shows all groups, and moves or drops what they have committed."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        offsets: CommittedOffsets,
+        consumers: RegisteredConsumers,
+        share_groups: ShareGroups,
+        shared: SharedGroups,
+        offset_calls: Calls,
+        reader: Reader,
+    ) -> None:
+        self._topics = topics
+        self._offsets = offsets
+        self._consumers = consumers
+        self._share_groups = share_groups
+        self._shared = shared
+        self._offset_calls = offset_calls
+        self._reader = reader
+
+    async def summaries(self) -> list[GroupSummary]:
+        """List all groups by name; other work goes on in between."""
+        pace = Pace(AT_ONCE)
+        summaries = []
+        for name in sorted(self._offsets.groups()):
+            group = self._share_groups.find(name)
+            await pace.step(1 + (len(group.shares) if group else 0))
+            if self._offsets.has_group(name):
+                members = self._members(name)
+                summaries.append(GroupSummary(name, self._kind(name), _state(members), len(members)))
+        return summaries
+
+    async def describe(self, name: str) -> GroupDescription:
+        """Show one group.
+
+        Raises:
+            GroupNotFound: nobody knows it.
+        """
+        self._check(name)
+        pace = Pace(AT_ONCE)
+        partitions = []
+        for partition, committed in sorted(self._offsets.of_group(name).items()):
+            await pace.step()
+            topic = self._topics.find(partition.topic)
+            if topic is not None:
+                partitions.append(self._place(name, partition, topic.logs[partition.partition], committed))
+        members = self._members(name)
+        return GroupDescription(name, self._kind(name), _state(members), members, tuple(partitions))
+
+    def _place(self, name: str, partition: TopicPartition, log: PartitionLog, committed: int) -> GroupPartition:
+        group = self._share_groups.find(name)
+        shared = group.shares.get(partition) if group else None
+        end = log.log_end_offset
+        if shared is None:
+            return GroupPartition(*partition, committed, end, end - committed)
+        committed, count = shared.share.committed_offset, shared.share.count
+        return GroupPartition(
+            *partition, committed, end, end - committed,
+            count(State.ACQUIRED), count(State.AVAILABLE), count(State.DELAYED), count(State.CONDEMNED),
+        )  # fmt: skip
+
+    async def reset(
+        self, name: str, targets: Mapping[str | TopicPartition, OffsetTarget], *, dry_run: bool
+    ) -> list[OffsetChange]:
+        """Move committed offsets, all or none, and say from where to where; locks on what moves end.
+
+        Raises:
+            UnknownTopic, UnknownPartition, GroupNotFound, GroupLimitReached: nothing was moved.
+        """
+        self._offsets.check_room(name)
+        wanted = self._each_partition(targets)
+        logs = {partition: self._topics.get(partition.topic).log(partition.partition) for partition in wanted}
+        changes = []
+        for partition, target in wanted.items():
+            before = self._offsets.committed(name, partition)
+            after = await self._resolve(name, partition, logs[partition], target)
+            changes.append(OffsetChange(*partition, before, after))
+        for partition, log in logs.items():  # a look-up by time may have waited
+            if self._topics.get(partition.topic).logs[partition.partition] is not log:
+                raise UnknownTopic(partition.topic)
+        if not dry_run:
+            for change in changes:
+                partition = TopicPartition(change.topic, change.partition)
+                self._offsets.commit(name, partition, change.after)
+                self._shared.reset(name, partition)
+        return changes
+
+    def _each_partition(
+        self, targets: Mapping[str | TopicPartition, OffsetTarget]
+    ) -> dict[TopicPartition, OffsetTarget]:
+        """Let a topic's name stand for its partitions; a partition that is named itself has its own target."""
+        wanted = {}
+        for place, target in targets.items():
+            if isinstance(place, str):
+                wanted.update(dict.fromkeys(self._topics.get(place).partitions, target))
+        wanted.update({place: target for place, target in targets.items() if not isinstance(place, str)})
+        return wanted
+
+    async def _resolve(self, name: str, partition: TopicPartition, log: PartitionLog, target: OffsetTarget) -> int:
+        """Find the offset that a target means; who has committed nothing stands at the log start."""
+        if isinstance(target, ToOffset):
+            offset = target.offset
+        elif isinstance(target, ShiftBy):
+            committed = self._offsets.committed(name, partition)
+            offset = (log.log_start_offset if committed is None else committed) + target.offsets
+        elif isinstance(target, ToGroup):
+            self._check(target.group)
+            committed = self._offsets.committed(target.group, partition)
+            offset = log.log_start_offset if committed is None else committed
+        else:
+            offset = await self._reader.offset_at(log, target.at)
+        return min(max(offset, log.log_start_offset), log.log_end_offset)
+
+    def delete(self, name: str) -> None:
+        """Take a group and its offsets away; a registered consumer of that name has to register again.
+
+        Raises:
+            GroupNotFound, GroupNotEmpty: nothing was changed.
+        """
+        self._check(name)
+        self._shared.check_idle(name)
+        self._shared.forget(name)
+        self._offsets.forget_group(name)
+        self._consumers.forget(name)
+
+    def forget_offsets(self, name: str, topic: str) -> None:
+        """Take what a group has committed of one topic away.
+
+        Raises:
+            GroupNotFound, UnknownTopic, GroupNotEmpty: nothing was changed.
+        """
+        self._check(name)
+        known = self._topics.get(topic)
+        self._shared.check_idle(name, known)
+        self._shared.forget(name, known)
+        self._offsets.forget_topic(topic, name)
+
+    def _check(self, name: str) -> None:
+        if not self._offsets.has_group(name):
+            raise GroupNotFound(name)
+
+    def _kind(self, name: str) -> GroupKind:
+        return "offsets" if self._share_groups.find(name) is None else "shared"
+
+    def _members(self, name: str) -> tuple[GroupMember, ...]:
+        """Give who is at work in a group: who is in a call, and who holds locks."""
+        group = self._share_groups.find(name)
+        if group is None:
+            return (GroupMember(name, 0),) if self._offset_calls.of(name) else ()
+        held: dict[str | None, int] = dict.fromkeys(self._shared.calls.of(name), 0)
+        for shared in group.shares.values():
+            for member, records in shared.share.held_by_member().items():
+                held[member] = held.get(member, 0) + records
+        return tuple(GroupMember(member, held[member]) for member in sorted(held, key=lambda member: member or ""))
+
+
+def _state(members: Sequence[GroupMember]) -> GroupState:
+    return "Stable" if members else "Empty"

@@ -1,0 +1,432 @@
+"""Shared consumption of the memory engine: locks that run out, waits that end, limits, kinds, and short slices."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from mini_kafka.core.errors import GroupKindConflict, GroupLimitReached, GroupNotEmpty
+from mini_kafka.core.offsets import TopicPartition
+from mini_kafka.core.record_batch import NewRecord, UnreadableRecord
+from mini_kafka.engine.groups import AT_ONCE
+from mini_kafka.engine.memory import EngineConfig, MemoryEngine
+from mini_kafka.engine.port import (
+    EARLIEST,
+    READ_BYTES,
+    AcquiredRecord,
+    Caller,
+    GroupPartition,
+    RecordLock,
+    Release,
+    ToOffset,
+    ToTime,
+)
+from mini_kafka.engine.shared_groups import LOCKS_PER_SLICE
+from tests.support.clock import ManualClock
+from tests.support.tasks import outcome, settle
+from tests.unit.mini_kafka.engine.conftest import MakeEngine
+
+pytestmark = pytest.mark.anyio
+
+ME = Caller("test")
+LOCK_MS = 30_000
+Acquiring = asyncio.Task[list[AcquiredRecord]]
+
+
+async def produce(engine: MemoryEngine, count: int, topic: str = "orders", partition: int | None = None) -> None:
+    """Produce records as one call, which is one batch."""
+    await engine.produce(ME, topic, [NewRecord(b"x", partition=partition)] * count)
+
+
+async def acquire(
+    engine: MemoryEngine,
+    *topics: str,
+    group: str = "g",
+    max_records: int = 20_000,
+    wait_ms: int = 0,
+    lock_ms: int = LOCK_MS,
+    member: str | None = None,
+) -> list[AcquiredRecord]:
+    return list(
+        await engine.acquire(
+            ME, group, topics or ["orders"], max_records=max_records, wait_ms=wait_ms, lock_ms=lock_ms, member=member
+        )
+    )
+
+
+async def start_acquire(engine: MemoryEngine, *topics: str, wait_ms: int = 10_000, group: str = "g") -> Acquiring:
+    task = asyncio.create_task(acquire(engine, *topics, wait_ms=wait_ms, group=group))
+    await settle()
+    return task
+
+
+def locks(acquired: Sequence[AcquiredRecord]) -> list[RecordLock]:
+    return [one.lock for one in acquired]
+
+
+def deliveries(acquired: Sequence[AcquiredRecord]) -> list[tuple[int, int]]:
+    return [(one.record.offset, one.delivery_count) for one in acquired]
+
+
+async def place(engine: MemoryEngine, group: str = "g") -> GroupPartition:
+    [found] = (await engine.describe_group(ME, group)).partitions
+    return found
+
+
+@pytest.fixture(autouse=True)
+async def _orders(engine: MemoryEngine) -> None:
+    await engine.create_topic(ME, "orders")
+
+
+async def test_a_lock_that_runs_out_releases_and_the_late_acknowledgement_is_counted(
+    engine: MemoryEngine, clock: ManualClock
+) -> None:
+    await produce(engine, 2)
+    held = await acquire(engine)
+    assert [one.deadline_ms for one in held] == [clock.now_ms() + LOCK_MS] * 2
+    clock.advance(LOCK_MS - 1)
+    assert await acquire(engine) == []
+    clock.advance(1)
+    assert (await engine.acknowledge(ME, "g", accept=locks(held))).late == tuple(locks(held))
+    assert deliveries(await acquire(engine)) == [(0, 2), (1, 2)]
+
+
+async def test_a_renewed_lock_runs_out_later(engine: MemoryEngine, clock: ManualClock) -> None:
+    await produce(engine, 2)
+    held = locks(await acquire(engine))
+    clock.advance(LOCK_MS - 1)
+    await engine.acknowledge(ME, "g", renew=held[:1], lock_ms=10_000)
+    clock.advance(9_999)
+    assert deliveries(await acquire(engine, lock_ms=1)) == [(1, 2)]
+    clock.advance(1)
+    assert deliveries(await acquire(engine)) == [(0, 2), (1, 3)]
+
+
+async def test_a_lock_and_a_delay_are_cut_to_the_longest_that_is_allowed(
+    make_engine: MakeEngine, clock: ManualClock
+) -> None:
+    engine = make_engine(EngineConfig(memory_limit=2**30, share_max_lock_ms=1000))
+    await engine.ensure_topic(ME, "orders", explicit=True)
+    await produce(engine, 1)
+    [one] = await acquire(engine, lock_ms=10**12)
+    assert one.deadline_ms == clock.now_ms() + 1000
+    await engine.acknowledge(ME, "g", renew=[one.lock], lock_ms=10**12)
+    await engine.acknowledge(ME, "g", release=[Release(one.lock, 10**12)])
+    clock.advance(1000)
+    assert deliveries(await acquire(engine)) == [(0, 2)]
+    await engine.close()
+
+
+async def test_a_waiting_acquire_ends_when_a_lock_runs_out(engine: MemoryEngine, clock: ManualClock) -> None:
+    await produce(engine, 1)
+    await acquire(engine, lock_ms=5_000)
+    waiting = await start_acquire(engine)
+    clock.advance(4_999)
+    await settle()
+    assert not waiting.done()
+    clock.advance(1)
+    assert deliveries(await outcome(waiting)) == [(0, 2)]
+
+
+async def test_a_waiting_acquire_ends_when_a_delayed_record_comes_due(engine: MemoryEngine, clock: ManualClock) -> None:
+    await produce(engine, 1)
+    held = locks(await acquire(engine))
+    waiting = await start_acquire(engine)
+    await engine.acknowledge(ME, "g", release=[Release(held[0], 3_000)])
+    clock.advance(2_999)
+    await settle()
+    assert not waiting.done()
+    clock.advance(1)
+    assert deliveries(await outcome(waiting)) == [(0, 2)]
+
+
+async def test_a_waiting_acquire_ends_when_a_member_is_released(engine: MemoryEngine) -> None:
+    await produce(engine, 1)
+    await acquire(engine, member="mine")
+    waiting = await start_acquire(engine)
+    assert await engine.release_member(ME, "g", "mine") == 1
+    assert deliveries(await outcome(waiting)) == [(0, 2)]
+
+
+async def test_a_waiting_acquire_ends_when_the_group_is_moved_back(engine: MemoryEngine) -> None:
+    await produce(engine, 2)
+    await engine.acknowledge(ME, "g", accept=locks(await acquire(engine)))
+    waiting = await start_acquire(engine)
+    await engine.reset_offsets(ME, "g", {"orders": ToOffset(1)})
+    assert deliveries(await outcome(waiting)) == [(1, 1)]
+
+
+async def test_a_waiting_acquire_ends_empty_when_its_time_is_over(make_engine: MakeEngine, clock: ManualClock) -> None:
+    engine = make_engine(EngineConfig(memory_limit=2**30, max_wait_ms=500))
+    waiting = await start_acquire(engine, wait_ms=10**9)
+    clock.advance(499)
+    await settle()
+    assert not waiting.done()
+    clock.advance(1)
+    assert await outcome(waiting) == []
+    assert (engine.waiting, clock.timers) == (0, 0)
+    await engine.close()
+
+
+async def test_being_woken_in_vain_does_not_prolong_the_wait(engine: MemoryEngine, clock: ManualClock) -> None:
+    waiting = [await start_acquire(engine, wait_ms=1000) for _ in range(3)]
+    clock.advance(600)
+    await produce(engine, 1)
+    await settle()
+    clock.advance(400)
+    assert sorted([deliveries(await outcome(task)) for task in waiting]) == [[], [], [(0, 1)]]
+
+
+async def test_room_in_flight_holds_new_records_back_and_ends_the_wait_when_there_is_some(
+    make_engine: MakeEngine,
+) -> None:
+    engine = make_engine(EngineConfig(memory_limit=2**30, num_partitions=2, share_max_in_flight=3))
+    await engine.ensure_topic(ME, "wide", explicit=True)
+    for partition in range(2):
+        await produce(engine, 5, "wide", partition)
+    held = locks(await acquire(engine, "wide"))
+    assert len(held) == 3
+    assert await acquire(engine, "wide") == []
+    waiting = await start_acquire(engine, "wide")
+    await engine.acknowledge(ME, "g", renew=held)
+    await settle()
+    assert not waiting.done()
+    await engine.acknowledge(ME, "g", accept=held[:2])
+    assert len(await outcome(waiting)) == 2
+    other = await acquire(engine, "wide", group="other")
+    assert len(other) == 3
+    await engine.close()
+
+
+async def test_partitions_and_topics_take_turns(engine: MemoryEngine) -> None:
+    await engine.create_topic(ME, "wide", partitions=2)
+    await produce(engine, 100)
+    for partition in range(2):
+        await produce(engine, 100, "wide", partition)
+    seen = [one[:2] for _ in range(3) for one in await acquire(engine, "orders", "wide", max_records=1)]
+    assert sorted(seen) == [("orders", 0), ("wide", 0), ("wide", 1)]
+    part = await acquire(engine, "orders", "wide", max_records=30)
+    counts = [sum(one[:2] == place for one in part) for place in (("orders", 0), ("wide", 0), ("wide", 1))]
+    assert counts == [10, 10, 10]
+
+
+async def test_a_topic_that_is_named_twice_is_read_once(engine: MemoryEngine) -> None:
+    await produce(engine, 1)
+    assert len(await acquire(engine, "orders", "orders")) == 1
+    assert await engine.acquire(ME, "nobody", [], max_records=1) == []
+    assert [one.name for one in await engine.list_groups(ME)] == ["g"]
+
+
+async def test_what_came_back_is_read_again_by_its_offsets(engine: MemoryEngine) -> None:
+    for size in (3, 1, 5, 2):
+        values = [NewRecord(b"%d-%d" % (size, number)) for number in range(size)]
+        await engine.produce(ME, "orders", values)
+    held = await acquire(engine)
+    wanted = [held[place] for place in (1, 3, 5, 6, 10)]
+    await engine.acknowledge(ME, "g", release=[Release(one.lock) for one in wanted])
+    assert [one.record for one in await acquire(engine)] == [one.record for one in wanted]
+
+
+async def test_an_answer_has_bytes_enough_and_not_many_more(engine: MemoryEngine) -> None:
+    large = READ_BYTES // 4
+    for _ in range(40):
+        await engine.produce(ME, "orders", [NewRecord(b"x" * large)])
+    held: list[AcquiredRecord] = []
+    while part := await acquire(engine):
+        assert len(part) <= 4
+        held += part
+    await engine.acknowledge(ME, "g", release=[Release(lock) for lock in locks(held)])
+    assert len(await acquire(engine)) == 4
+    assert (await place(engine)).available == 36
+
+
+async def test_records_that_the_log_dropped_are_done_and_make_room(make_engine: MakeEngine, clock: ManualClock) -> None:
+    engine = make_engine(EngineConfig(memory_limit=2**30, share_max_in_flight=2))
+    await engine.create_topic(ME, "short", configs={"retention.ms": "10000"})
+    await produce(engine, 2, "short")
+    held = locks(await acquire(engine, "short", lock_ms=60_000))
+    clock.advance(9_000)
+    await produce(engine, 1, "short")
+    clock.advance(4_000)
+    assert deliveries(await acquire(engine, "short")) == [(2, 1)]
+    assert (await engine.acknowledge(ME, "g", accept=held)).late == tuple(held)
+    assert (await place(engine)).committed_offset == 2
+    await engine.close()
+
+
+async def test_records_that_retention_dropped_while_they_were_available_are_not_delivered(
+    engine: MemoryEngine, clock: ManualClock
+) -> None:
+    await engine.create_topic(ME, "short", configs={"retention.ms": "10000"})
+    await produce(engine, 2, "short")
+    await acquire(engine, "short", lock_ms=1000)
+    clock.advance(20_000)
+    assert await acquire(engine, "short") == []
+    assert (await place(engine)).committed_offset == 2
+
+
+async def test_a_batch_that_cannot_be_decoded_is_acquired_with_the_reason(engine: MemoryEngine) -> None:
+    await produce(engine, 1)
+    log = engine._topics.get("orders").logs[0]
+    broken = bytearray(log.fetch(0, 1)[0])
+    broken[61:] = b"\xff" * (len(broken) - 61)
+    log.append(broken)
+    first, second = await acquire(engine)
+    assert isinstance(second.record, UnreadableRecord)
+    assert (await engine.acknowledge(ME, "g", accept=[first.lock, second.lock])).accepted == 2
+
+
+async def test_a_group_too_many_is_refused_before_anything_is_made(make_engine: MakeEngine) -> None:
+    engine = make_engine(EngineConfig(memory_limit=2**30, max_groups=1))
+    await engine.ensure_topic(ME, "orders", explicit=True)
+    await acquire(engine, group="one")
+    with pytest.raises(GroupLimitReached):
+        await acquire(engine, "missing", group="two")
+    with pytest.raises(GroupLimitReached):
+        await engine.reset_offsets(ME, "two", {"orders": ToTime(EARLIEST)})
+    assert [topic.name for topic in await engine.describe_topics(ME)] == ["orders"]
+    await acquire(engine, group="one")
+    await engine.close()
+
+
+async def test_a_call_that_is_cancelled_while_it_reads_gives_its_records_back(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.create_topic(ME, "wide", partitions=2)
+    for partition in range(2):
+        await produce(engine, 1, "wide", partition)
+    read = engine._reader.read_partition
+    reads = 0
+
+    async def slow(*args: object) -> object:
+        nonlocal reads
+        reads += 1
+        if reads == 2:
+            await asyncio.Event().wait()
+        return await read(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine._reader, "read_partition", slow)
+    task = await start_acquire(engine, "wide")
+    task.cancel()
+    await asyncio.wait([task])
+    assert (await engine.describe_group(ME, "g")).members == ()
+    assert sorted(one.delivery_count for one in await acquire(engine, "wide")) == [1, 2]
+
+
+@pytest.mark.parametrize("happens", ["expired", "released", "reset", "deleted"])
+async def test_what_is_lost_while_a_call_still_reads_is_left_out_of_its_answer(
+    engine: MemoryEngine, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, happens: str
+) -> None:
+    await produce(engine, 2)
+    held = locks(await acquire(engine))
+    await engine.acknowledge(ME, "g", release=[Release(held[0])])
+    read, go_on = engine._reader.read_ranges, asyncio.Event()
+
+    async def slow(*args: object) -> object:
+        await go_on.wait()
+        return await read(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine._reader, "read_ranges", slow)
+    task = asyncio.create_task(acquire(engine, member="mine", lock_ms=1000))
+    await settle()
+    monkeypatch.undo()
+    if happens == "expired":
+        clock.advance(1000)
+        assert deliveries(await acquire(engine)) == [(0, 3)]
+    elif happens == "released":
+        await engine.release_member(ME, "g", "mine")
+        assert deliveries(await acquire(engine)) == [(0, 3)]
+    elif happens == "reset":
+        await engine.reset_offsets(ME, "g", {"orders": ToTime(EARLIEST)})
+        assert deliveries(await acquire(engine)) == [(0, 1), (1, 1)]
+    else:
+        await engine.delete_topic(ME, "orders")
+        await engine.create_topic(ME, "orders")
+    go_on.set()
+    assert await outcome(task) == []
+
+
+async def test_a_group_is_of_one_kind_while_somebody_waits_or_holds_locks(engine: MemoryEngine) -> None:
+    await engine.register_consumer(ME, "g", "orders")
+    waiting = asyncio.create_task(engine.consume(ME, "g", wait_ms=1000))
+    await settle()
+    with pytest.raises(GroupKindConflict, match="'g' is a registered consumer's now"):
+        await acquire(engine)
+    with pytest.raises(GroupNotEmpty):
+        await engine.delete_group(ME, "g")
+    await produce(engine, 2)
+    await outcome(waiting)
+    [one] = await acquire(engine)
+    with pytest.raises(GroupKindConflict, match="1 locked"):
+        await engine.consume(ME, "g")
+    await engine.acknowledge(ME, "g", release=[Release(one.lock)])
+    assert (await engine.consume(ME, "g")) is not None
+
+
+async def test_a_commit_that_is_refused_leaves_the_shared_group_as_it_is(engine: MemoryEngine) -> None:
+    await produce(engine, 2)
+    first, second = locks(await acquire(engine))
+    await engine.acknowledge(ME, "g", accept=[second], release=[Release(first)])
+    with pytest.raises(Exception, match="outside the log"):
+        await engine.commit_offsets(ME, "g", {TopicPartition("orders", 0): 99})
+    assert deliveries(await acquire(engine)) == [(0, 2)]
+
+
+async def test_a_deleted_groups_consumer_has_to_register_again(engine: MemoryEngine) -> None:
+    await engine.register_consumer(ME, "g", "orders")
+    await engine.delete_group(ME, "g")
+    assert await engine.consumer_places(ME) == []
+    assert await engine.list_groups(ME) == []
+
+
+async def test_locks_that_run_out_together_are_given_back_bit_by_bit(engine: MemoryEngine, clock: ManualClock) -> None:
+    await produce(engine, 2000)
+    held = locks(await acquire(engine, max_records=2000))
+    await engine.acknowledge(ME, "g", accept=held[::2])  # each of the rest is a range of its own
+    clock.run_next()
+    given_back = [(await place(engine)).available]
+    while (await place(engine)).acquired:
+        clock.run_next()
+        given_back.append((await place(engine)).available)
+    assert given_back == [200, 400, 600, 800, 1000]
+
+
+async def test_many_locks_are_acknowledged_bit_by_bit(engine: MemoryEngine) -> None:
+    await produce(engine, 4 * LOCKS_PER_SLICE)
+    held = locks(await acquire(engine))
+    half = 2 * LOCKS_PER_SLICE
+    release = [Release(lock, delay_ms=number) for number, lock in enumerate(held[half:])]
+    task = asyncio.create_task(engine.acknowledge(ME, "g", accept=held[:half], release=release))
+    turns = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 4
+    assert (task.result().accepted, task.result().released) == (half, half)
+
+
+async def test_many_groups_and_partitions_are_shown_bit_by_bit(engine: MemoryEngine) -> None:
+    await engine.create_topic(ME, "wide", partitions=2 * AT_ONCE)
+    await engine.reset_offsets(ME, "g0000", {"wide": ToTime(EARLIEST)})
+    for number in range(1, 2 * AT_ONCE):
+        await engine.commit_offsets(ME, f"g{number:04}", {TopicPartition("orders", 0): 0})
+    describing = asyncio.create_task(engine.describe_group(ME, "g0000"))
+    listing = asyncio.create_task(engine.list_groups(ME))
+    await asyncio.sleep(0)
+    assert not describing.done()
+    assert not listing.done()
+    await engine.delete_group(ME, f"g{2 * AT_ONCE - 1:04}")
+    assert len((await outcome(describing)).partitions) == 2 * AT_ONCE
+    assert len(await outcome(listing)) == 2 * AT_ONCE - 1
+
+
+async def test_a_closed_engine_leaves_no_timer_and_shares_no_more(engine: MemoryEngine, clock: ManualClock) -> None:
+    await produce(engine, 1)
+    await acquire(engine)
+    waiting = await start_acquire(engine)
+    await engine.close()
+    assert await outcome(waiting) == []
+    assert await acquire(engine, group="late") == []
+    clock.advance(LOCK_MS)
+    assert (await place(engine)).acquired == 1
+    assert clock.timers == 0
