@@ -54,9 +54,6 @@ class Acquiring:
         share = shared.share
         if share.count(State.AVAILABLE):
             return True
-        deadline_ms = share.next_deadline_ms
-        if deadline_ms is not None and deadline_ms <= self._clock.now_ms():
-            return True
         if share.next_offset >= shared.log.high_watermark:
             return False
         if not shared.group.in_flight.room:
@@ -159,8 +156,6 @@ class Acquiring:
         now_ms = self._clock.now_ms()
         answer = []
         for shared, acquired, records in taken:
-            if shared.ended:
-                continue
             (base, end, acquisition), delivery_count, deadline_ms = acquired
             whole = len(records) >= end - base and shared.share.holds(now_ms, acquired.lock)
             topic_id, (topic, partition) = shared.topic.topic_id, shared.partition

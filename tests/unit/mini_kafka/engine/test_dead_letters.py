@@ -9,7 +9,7 @@ import pytest
 from mini_kafka.core.record_batch import NewRecord, Record
 from mini_kafka.engine.dead_letters import HEADROOM_BYTES, RETRY_MS, dead_letter_topic
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
-from mini_kafka.engine.port import Caller, GroupPartition, Release
+from mini_kafka.engine.port import Caller, GroupPartition, Release, ToOffset
 from tests.support.clock import ManualClock
 from tests.support.tasks import settle
 from tests.unit.mini_kafka.engine.conftest import MakeEngine
@@ -242,6 +242,24 @@ async def test_a_reset_takes_back_what_was_condemned_and_not_yet_written(
     assert await letters(small) == []
     [one] = await small.acquire(ME, "g", ["orders"], max_records=9)
     assert one.delivery_count == 1
+
+
+async def test_a_reset_while_a_letter_is_read_keeps_it_from_being_written(
+    small: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, go_on = small._reader.read_ranges, asyncio.Event()
+
+    async def slow(*args: object) -> object:
+        await go_on.wait()
+        return await read(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(small._reader, "read_ranges", slow)
+    await give_up(small, b"x")
+    await small.reset_offsets(ME, "g", {"orders": ToOffset(0)})
+    go_on.set()
+    await settle()
+    assert await letters(small) == []
+    assert (await place(small)).lag == 1
 
 
 async def test_a_bug_while_writing_is_logged_and_the_letters_wait(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mini_kafka.core.errors import GroupKindConflict, GroupLimitReached, GroupNotEmpty
+from mini_kafka.core.errors import GroupKindConflict, GroupLimitReached, GroupNotEmpty, UnknownConsumer, UnknownTopic
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord, UnreadableRecord
 from mini_kafka.engine.groups import AT_ONCE
@@ -15,6 +15,7 @@ from mini_kafka.engine.port import (
     READ_BYTES,
     AcquiredRecord,
     Caller,
+    GroupMember,
     GroupPartition,
     RecordLock,
     Release,
@@ -240,6 +241,29 @@ async def test_an_answer_has_bytes_enough_and_not_many_more(engine: MemoryEngine
     assert (await place(engine)).available == 36
 
 
+async def test_large_records_behind_small_ones_do_not_all_come_at_once(engine: MemoryEngine) -> None:
+    for size in (1,) * 4 + (READ_BYTES // 4,) * 30:
+        await engine.produce(ME, "orders", [NewRecord(b"x" * size)])
+    held: list[AcquiredRecord] = []
+    while part := await acquire(engine):
+        held += part
+    await engine.acknowledge(ME, "g", release=[Release(lock) for lock in locks(held)])
+    assert len(await acquire(engine)) == 4 + 8
+
+
+async def test_records_that_were_compacted_away_after_their_first_delivery_are_done(engine: MemoryEngine) -> None:
+    for _ in range(3):
+        await produce(engine, 1)
+    held = locks(await acquire(engine))
+    await engine.acknowledge(ME, "g", release=[Release(lock) for lock in held])
+    log = engine._topics.get("orders").logs[0]
+    del log._batches[1], log._base_offsets[1]
+    again = await acquire(engine)
+    assert deliveries(again) == [(0, 2), (2, 2)]
+    await engine.acknowledge(ME, "g", accept=locks(again))
+    assert (await place(engine)).lag == 0
+
+
 async def test_records_that_the_log_dropped_are_done_and_make_room(make_engine: MakeEngine, clock: ManualClock) -> None:
     engine = make_engine(EngineConfig(memory_limit=2**30, share_max_in_flight=2))
     await engine.create_topic(ME, "short", configs={"retention.ms": "10000"})
@@ -313,6 +337,49 @@ async def test_a_call_that_is_cancelled_while_it_reads_gives_its_records_back(
     assert sorted(one.delivery_count for one in await acquire(engine, "wide")) == [1, 2]
 
 
+async def test_new_records_that_are_read_while_the_group_is_reset_are_not_locked(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await produce(engine, 2)
+    read, go_on = engine._reader.read_partition, asyncio.Event()
+
+    async def slow(*args: object) -> object:
+        await go_on.wait()
+        return await read(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine._reader, "read_partition", slow)
+    waiting = await start_acquire(engine)
+    await engine.reset_offsets(ME, "g", {"orders": ToOffset(2)})
+    go_on.set()
+    await settle()
+    assert not waiting.done()
+    group = engine._groups._share_groups.find("g")
+    assert group is not None
+    assert group.in_flight.in_flight == 0
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+
+async def test_a_reset_by_time_that_outlives_its_topic_moves_nothing(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = asyncio.Event()
+
+    async def slow(*_: object) -> int:
+        await go_on.wait()
+        return 0
+
+    monkeypatch.setattr(engine._reader, "offset_at", slow)
+    task = asyncio.create_task(engine.reset_offsets(ME, "g", {"orders": ToTime(5)}))
+    await settle()
+    await engine.delete_topic(ME, "orders")
+    await engine.create_topic(ME, "orders")
+    go_on.set()
+    with pytest.raises(UnknownTopic):
+        await outcome(task)
+    assert await engine.list_groups(ME) == []
+
+
 @pytest.mark.parametrize("happens", ["expired", "released", "reset", "deleted"])
 async def test_what_is_lost_while_a_call_still_reads_is_left_out_of_its_answer(
     engine: MemoryEngine, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, happens: str
@@ -363,6 +430,23 @@ async def test_a_group_is_of_one_kind_while_somebody_waits_or_holds_locks(engine
     assert (await engine.consume(ME, "g")) is not None
 
 
+async def test_who_waits_for_records_is_a_member(engine: MemoryEngine) -> None:
+    waiting = await start_acquire(engine)
+    described = await engine.describe_group(ME, "g")
+    assert (described.state, described.members) == ("Stable", (GroupMember(None, 0),))
+    await produce(engine, 1)
+    await outcome(waiting)
+
+
+async def test_who_did_not_register_ends_no_sharing(engine: MemoryEngine) -> None:
+    await produce(engine, 2)
+    first, second = locks(await acquire(engine))
+    await engine.acknowledge(ME, "g", accept=[second], release=[Release(first)])
+    with pytest.raises(UnknownConsumer):
+        await engine.consume(ME, "g")
+    assert deliveries(await acquire(engine)) == [(0, 2)]
+
+
 async def test_a_commit_that_is_refused_leaves_the_shared_group_as_it_is(engine: MemoryEngine) -> None:
     await produce(engine, 2)
     first, second = locks(await acquire(engine))
@@ -377,6 +461,20 @@ async def test_a_deleted_groups_consumer_has_to_register_again(engine: MemoryEng
     await engine.delete_group(ME, "g")
     assert await engine.consumer_places(ME) == []
     assert await engine.list_groups(ME) == []
+
+
+@pytest.mark.parametrize("how", ["topic", "reset", "kind"])
+async def test_what_ended_leaves_no_deadline(engine: MemoryEngine, how: str) -> None:
+    await produce(engine, 1)
+    [lock] = locks(await acquire(engine))
+    if how == "topic":
+        await engine.delete_topic(ME, "orders")
+    elif how == "reset":
+        await engine.reset_offsets(ME, "g", {"orders": ToOffset(0)})
+    else:
+        await engine.acknowledge(ME, "g", release=[Release(lock, delay_ms=1000)])
+        await engine.commit_offsets(ME, "g", {TopicPartition("orders", 0): 0})
+    assert len(engine._shared._deadlines) == 0
 
 
 async def test_locks_that_run_out_together_are_given_back_bit_by_bit(engine: MemoryEngine, clock: ManualClock) -> None:

@@ -116,7 +116,7 @@ def test_what_is_rejected_is_in_the_dead_letter_topic_with_its_reason() -> None:
         await settle()
         [letter] = (await it.get("/v1/topics/orders.dlq/records")).json()["records"]
         assert (letter["value"], letter["key"]) == ("poison", "k")
-        assert letter["headers"]["dlq.group"] == "kitchen"
+        assert letter["headers"]["__dlq.errors.group"] == "kitchen"
         assert (await partition(it))["lag"] == 0
 
     tell(story)
