@@ -38,7 +38,7 @@ def gate() -> Gate:
 def test_every_answer_is_documented_and_none_is_a_5xx(gate: Gate, mode: GenerationMode) -> None:
     document = schemathesis.openapi.from_asgi("/openapi.json", gate)
     operations = [result.ok() for result in document.get_all_operations() if isinstance(result, Ok)]
-    assert len(operations) == 20
+    assert len(operations) == sum(map(len, document.raw_schema["paths"].values()))
     checks = [*CHECKS, negative_data_rejection] if mode is GenerationMode.NEGATIVE else CHECKS
 
     for operation in operations:
