@@ -125,12 +125,15 @@ def internal_error() -> ProblemAnswer:
 def invalid_body(faults: Iterable[Mapping[str, Any]]) -> RequestRefused:
     """Name every fault of a body in one sentence, and list them for programs."""
     errors = []
+    what = "body"
     for fault in faults:
+        if fault["loc"] and fault["loc"][0] in {"path", "query"}:
+            what = "request"
         place = ".".join(str(part) for part in fault["loc"] if part != "body")
         message = NAME_RULE if fault["type"] == "string_pattern_mismatch" else str(fault["msg"])
         message = message.removeprefix("Value error, ")  # of a rule of ours
         errors.append({"loc": place, "msg": message, "type": str(fault["type"])})
     sentence = "; ".join(f"{error['loc'] or 'the body'}: {error['msg']}" for error in errors)
     return RequestRefused(
-        HTTPStatus.UNPROCESSABLE_ENTITY, f"the body is not what this call takes: {sentence}", errors=errors
+        HTTPStatus.UNPROCESSABLE_ENTITY, f"the {what} is not what this call takes: {sentence}", errors=errors
     )

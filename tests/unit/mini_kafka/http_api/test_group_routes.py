@@ -299,3 +299,15 @@ def test_a_guide_consumer_that_waits_and_a_shared_group_keep_out_of_each_others_
         assert (await it.post("/consume", {"consumer_id": "kitchen"})).json()["value"] == "b"
 
     tell(story)
+
+
+@pytest.mark.parametrize("call", ["acquire", "acknowledge", "offsets"])
+def test_an_endless_name_is_refused_by_every_call(call: str) -> None:
+    async def story(it: Broker, clock: ManualClock) -> None:
+        method, body = ("PUT", {"offsets": []}) if call == "offsets" else ("POST", {"topics": ["orders"]})
+        content = json_of({} if call == "acknowledge" else body)
+        for length, status in ((1000, 200), (1001, 422)):
+            answer = await it.ask(method, f"/v1/groups/{'x' * length}/{call}", [content], JSON)
+            assert answer.status == status
+
+    tell(story)

@@ -53,12 +53,16 @@ from mini_kafka_shared.schemas_v1 import (
 SLASH = "\x00"
 """What the gate puts where a group's name has an encoded slash, so that it is no border of the path."""
 
+LONGEST_NAME = 1000
+"""Kafka sets no limit; this one keeps a name from being most of an answer."""
+
 router = APIRouter(prefix="/v1", tags=["groups"])
 
 GroupName = Annotated[
-    str, Path(min_length=1, max_length=1000, description="the group's name, any text (%2F for a slash)")
+    str, Path(min_length=1, max_length=LONGEST_NAME, description="the group's name, any text (%2F for a slash)")
 ]
-NO_GROUP = problems(_404="the group does not exist")
+ODD_NAME = problems(_422="the request is not what this call takes")
+NO_GROUP = ODD_NAME | problems(_404="the group does not exist")
 AT_WORK = problems(_409="the group has members at work, or is of another kind")
 
 
@@ -154,7 +158,7 @@ async def forget_offsets(group: GroupName, topic: str, call: CallDep) -> None:
 
 @router.delete(
     "/groups/{group}/members/{member}",
-    responses=problems(_403="the request comes from another site's page"),
+    responses=ODD_NAME | problems(_403="the request comes from another site's page"),
     summary="Release a member's records",
 )
 async def release_member(group: GroupName, member: str, call: CallDep) -> MemberReleased:
@@ -251,7 +255,13 @@ async def _json_body(request: Request, call: Call) -> bytes:
 
 
 def name_of(part: str) -> str:
-    """Give a group's name as it was meant."""
+    """Give a group's name as it was meant.
+
+    Raises:
+        RequestRefused: 422, it is longer than a name may be; FastAPI checks it only on its own way.
+    """
+    if len(part) > LONGEST_NAME:
+        raise _wrong(f"a group's name has at most {LONGEST_NAME} characters, and this one has {len(part)}")
     return part.replace(SLASH, "/")
 
 
