@@ -1,29 +1,28 @@
 """Shared consumption of the memory engine: locks that run out, waits that end, limits, kinds, and short slices."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
-from mini_kafka.core.errors import GroupKindConflict, GroupLimitReached, GroupNotEmpty, UnknownConsumer, UnknownTopic
+from mini_kafka.core.errors import GroupKindConflict, GroupLimitReached, GroupNotEmpty, UnknownConsumer
 from mini_kafka.core.offsets import TopicPartition
-from mini_kafka.core.record_batch import NewRecord, UnreadableRecord
+from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.groups import AT_ONCE
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import (
     EARLIEST,
-    READ_BYTES,
     AcquiredRecord,
     Caller,
     GroupMember,
     GroupPartition,
-    RecordLock,
     Release,
     ToOffset,
     ToTime,
 )
 from mini_kafka.engine.shared_groups import LOCKS_PER_SLICE
+from tests.support import sharing
 from tests.support.clock import ManualClock
+from tests.support.sharing import deliveries, locks
 from tests.support.tasks import outcome, settle
 from tests.unit.mini_kafka.engine.conftest import MakeEngine
 
@@ -48,25 +47,16 @@ async def acquire(
     lock_ms: int = LOCK_MS,
     member: str | None = None,
 ) -> list[AcquiredRecord]:
-    return list(
-        await engine.acquire(
-            ME, group, topics or ["orders"], max_records=max_records, wait_ms=wait_ms, lock_ms=lock_ms, member=member
-        )
-    )
+    return await sharing.acquire(
+        engine, ME, group, *(topics or ["orders"]),
+        max_records=max_records, wait_ms=wait_ms, lock_ms=lock_ms, member=member,
+    )  # fmt: skip
 
 
 async def start_acquire(engine: MemoryEngine, *topics: str, wait_ms: int = 10_000, group: str = "g") -> Acquiring:
     task = asyncio.create_task(acquire(engine, *topics, wait_ms=wait_ms, group=group))
     await settle()
     return task
-
-
-def locks(acquired: Sequence[AcquiredRecord]) -> list[RecordLock]:
-    return [one.lock for one in acquired]
-
-
-def deliveries(acquired: Sequence[AcquiredRecord]) -> list[tuple[int, int]]:
-    return [(one.record.offset, one.delivery_count) for one in acquired]
 
 
 async def place(engine: MemoryEngine, group: str = "g") -> GroupPartition:
@@ -218,88 +208,6 @@ async def test_a_topic_that_is_named_twice_is_read_once(engine: MemoryEngine) ->
     assert [one.name for one in await engine.list_groups(ME)] == ["g"]
 
 
-async def test_what_came_back_is_read_again_by_its_offsets(engine: MemoryEngine) -> None:
-    for size in (3, 1, 5, 2):
-        values = [NewRecord(b"%d-%d" % (size, number)) for number in range(size)]
-        await engine.produce(ME, "orders", values)
-    held = await acquire(engine)
-    wanted = [held[place] for place in (1, 3, 5, 6, 10)]
-    await engine.acknowledge(ME, "g", release=[Release(one.lock) for one in wanted])
-    assert [one.record for one in await acquire(engine)] == [one.record for one in wanted]
-
-
-async def test_an_answer_has_bytes_enough_and_not_many_more(engine: MemoryEngine) -> None:
-    large = READ_BYTES // 4
-    for _ in range(40):
-        await engine.produce(ME, "orders", [NewRecord(b"x" * large)])
-    held: list[AcquiredRecord] = []
-    while part := await acquire(engine):
-        assert len(part) <= 4
-        held += part
-    await engine.acknowledge(ME, "g", release=[Release(lock) for lock in locks(held)])
-    assert len(await acquire(engine)) == 4
-    assert (await place(engine)).available == 36
-
-
-async def test_large_records_behind_small_ones_do_not_all_come_at_once(engine: MemoryEngine) -> None:
-    for size in (1,) * 4 + (READ_BYTES // 4,) * 30:
-        await engine.produce(ME, "orders", [NewRecord(b"x" * size)])
-    held: list[AcquiredRecord] = []
-    while part := await acquire(engine):
-        held += part
-    await engine.acknowledge(ME, "g", release=[Release(lock) for lock in locks(held)])
-    assert len(await acquire(engine)) == 4 + 8
-
-
-async def test_records_that_were_compacted_away_after_their_first_delivery_are_done(engine: MemoryEngine) -> None:
-    for _ in range(3):
-        await produce(engine, 1)
-    held = locks(await acquire(engine))
-    await engine.acknowledge(ME, "g", release=[Release(lock) for lock in held])
-    log = engine._topics.get("orders").logs[0]
-    del log._batches[1], log._base_offsets[1]
-    again = await acquire(engine)
-    assert deliveries(again) == [(0, 2), (2, 2)]
-    await engine.acknowledge(ME, "g", accept=locks(again))
-    assert (await place(engine)).lag == 0
-
-
-async def test_records_that_the_log_dropped_are_done_and_make_room(make_engine: MakeEngine, clock: ManualClock) -> None:
-    engine = make_engine(EngineConfig(memory_limit=2**30, share_max_in_flight=2))
-    await engine.create_topic(ME, "short", configs={"retention.ms": "10000"})
-    await produce(engine, 2, "short")
-    held = locks(await acquire(engine, "short", lock_ms=60_000))
-    clock.advance(9_000)
-    await produce(engine, 1, "short")
-    clock.advance(4_000)
-    assert deliveries(await acquire(engine, "short")) == [(2, 1)]
-    assert (await engine.acknowledge(ME, "g", accept=held)).late == tuple(held)
-    assert (await place(engine)).committed_offset == 2
-    await engine.close()
-
-
-async def test_records_that_retention_dropped_while_they_were_available_are_not_delivered(
-    engine: MemoryEngine, clock: ManualClock
-) -> None:
-    await engine.create_topic(ME, "short", configs={"retention.ms": "10000"})
-    await produce(engine, 2, "short")
-    await acquire(engine, "short", lock_ms=1000)
-    clock.advance(20_000)
-    assert await acquire(engine, "short") == []
-    assert (await place(engine)).committed_offset == 2
-
-
-async def test_a_batch_that_cannot_be_decoded_is_acquired_with_the_reason(engine: MemoryEngine) -> None:
-    await produce(engine, 1)
-    log = engine._topics.get("orders").logs[0]
-    broken = bytearray(log.fetch(0, 1)[0])
-    broken[61:] = b"\xff" * (len(broken) - 61)
-    log.append(broken)
-    first, second = await acquire(engine)
-    assert isinstance(second.record, UnreadableRecord)
-    assert (await engine.acknowledge(ME, "g", accept=[first.lock, second.lock])).accepted == 2
-
-
 async def test_a_group_too_many_is_refused_before_anything_is_made(make_engine: MakeEngine) -> None:
     engine = make_engine(EngineConfig(memory_limit=2**30, max_groups=1))
     await engine.ensure_topic(ME, "orders", explicit=True)
@@ -311,106 +219,6 @@ async def test_a_group_too_many_is_refused_before_anything_is_made(make_engine: 
     assert [topic.name for topic in await engine.describe_topics(ME)] == ["orders"]
     await acquire(engine, group="one")
     await engine.close()
-
-
-async def test_a_call_that_is_cancelled_while_it_reads_gives_its_records_back(
-    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await engine.create_topic(ME, "wide", partitions=2)
-    for partition in range(2):
-        await produce(engine, 1, "wide", partition)
-    read = engine._reader.read_partition
-    reads = 0
-
-    async def slow(*args: object) -> object:
-        nonlocal reads
-        reads += 1
-        if reads == 2:
-            await asyncio.Event().wait()
-        return await read(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(engine._reader, "read_partition", slow)
-    task = await start_acquire(engine, "wide")
-    task.cancel()
-    await asyncio.wait([task])
-    assert (await engine.describe_group(ME, "g")).members == ()
-    assert sorted(one.delivery_count for one in await acquire(engine, "wide")) == [1, 2]
-
-
-async def test_new_records_that_are_read_while_the_group_is_reset_are_not_locked(
-    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await produce(engine, 2)
-    read, go_on = engine._reader.read_partition, asyncio.Event()
-
-    async def slow(*args: object) -> object:
-        await go_on.wait()
-        return await read(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(engine._reader, "read_partition", slow)
-    waiting = await start_acquire(engine)
-    await engine.reset_offsets(ME, "g", {"orders": ToOffset(2)})
-    go_on.set()
-    await settle()
-    assert not waiting.done()
-    group = engine._groups._share_groups.find("g")
-    assert group is not None
-    assert group.in_flight.in_flight == 0
-    waiting.cancel()
-    await asyncio.wait([waiting])
-
-
-async def test_a_reset_by_time_that_outlives_its_topic_moves_nothing(
-    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go_on = asyncio.Event()
-
-    async def slow(*_: object) -> int:
-        await go_on.wait()
-        return 0
-
-    monkeypatch.setattr(engine._reader, "offset_at", slow)
-    task = asyncio.create_task(engine.reset_offsets(ME, "g", {"orders": ToTime(5)}))
-    await settle()
-    await engine.delete_topic(ME, "orders")
-    await engine.create_topic(ME, "orders")
-    go_on.set()
-    with pytest.raises(UnknownTopic):
-        await outcome(task)
-    assert await engine.list_groups(ME) == []
-
-
-@pytest.mark.parametrize("happens", ["expired", "released", "reset", "deleted"])
-async def test_what_is_lost_while_a_call_still_reads_is_left_out_of_its_answer(
-    engine: MemoryEngine, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, happens: str
-) -> None:
-    await produce(engine, 2)
-    held = locks(await acquire(engine))
-    await engine.acknowledge(ME, "g", release=[Release(held[0])])
-    read, go_on = engine._reader.read_ranges, asyncio.Event()
-
-    async def slow(*args: object) -> object:
-        await go_on.wait()
-        return await read(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(engine._reader, "read_ranges", slow)
-    task = asyncio.create_task(acquire(engine, member="mine", lock_ms=1000))
-    await settle()
-    monkeypatch.undo()
-    if happens == "expired":
-        clock.advance(1000)
-        assert deliveries(await acquire(engine)) == [(0, 3)]
-    elif happens == "released":
-        await engine.release_member(ME, "g", "mine")
-        assert deliveries(await acquire(engine)) == [(0, 3)]
-    elif happens == "reset":
-        await engine.reset_offsets(ME, "g", {"orders": ToTime(EARLIEST)})
-        assert deliveries(await acquire(engine)) == [(0, 1), (1, 1)]
-    else:
-        await engine.delete_topic(ME, "orders")
-        await engine.create_topic(ME, "orders")
-    go_on.set()
-    assert await outcome(task) == []
 
 
 async def test_a_group_is_of_one_kind_while_somebody_waits_or_holds_locks(engine: MemoryEngine) -> None:
