@@ -89,6 +89,19 @@ async def test_an_answer_has_bytes_enough_and_not_many_more(engine: MemoryEngine
     assert (await place(engine)).available == 36
 
 
+async def test_many_single_records_are_acquired_again_bit_by_bit(engine: MemoryEngine) -> None:
+    await produce(engine, 1000)
+    held = locks(await acquire(engine))
+    await engine.acknowledge(ME, "g", accept=held[::2], release=[Release(lock) for lock in held[1::2]])
+    task = asyncio.create_task(acquire(engine))
+    turns = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 3
+    assert len(task.result()) == 500
+
+
 async def test_large_records_behind_small_ones_do_not_all_come_at_once(engine: MemoryEngine) -> None:
     for size in (1,) * 4 + (READ_BYTES // 4,) * 30:
         await engine.produce(ME, "orders", [NewRecord(b"x" * size)])
