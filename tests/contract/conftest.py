@@ -55,9 +55,3 @@ async def topic(engine: Engine, caller: Caller, unique: Callable[[str], str]) ->
 async def wide_topic(engine: Engine, caller: Caller, unique: Callable[[str], str]) -> str:
     """Make a topic with three partitions and give its name."""
     return (await engine.create_topic(caller, unique("wide"), partitions=3)).name
-
-
-@pytest.fixture
-def group(unique: Callable[[str], str]) -> str:
-    """Give a group's name that nobody else has."""
-    return unique("group")

@@ -1,58 +1,47 @@
-"""Shared consumption through the memory engine under a clock that is moved by hand."""
+"""Shared consumption in tests: produce, acquire and look at what came, without ceremony."""
 
-import asyncio
 from collections.abc import Sequence
 
 from mini_kafka.core.record_batch import NewRecord
-from mini_kafka.engine.memory import MemoryEngine
-from mini_kafka.engine.port import AcquiredRecord, Caller, GroupPartition, RecordLock
-from tests.support.tasks import settle
+from mini_kafka.engine.port import LOCK_MS, AcquiredRecord, Caller, Engine, RecordLock
 
-ME = Caller("test")
-LOCK_MS = 30_000
-Acquiring = asyncio.Task[list[AcquiredRecord]]
+WAIT_MS = 20_000
+"""Longer than any engine needs."""
 
 
-async def produce(engine: MemoryEngine, count: int, topic: str = "orders", partition: int | None = None) -> None:
-    """Produce records as one call, which is one batch."""
-    await engine.produce(ME, topic, [NewRecord(b"x", partition=partition)] * count)
+async def produce(engine: Engine, caller: Caller, topic: str, *values: bytes) -> None:
+    """Produce values as one call."""
+    await engine.produce(caller, topic, [NewRecord(value) for value in values])
 
 
 async def acquire(
-    engine: MemoryEngine,
+    engine: Engine,
+    caller: Caller,
+    group: str,
     *topics: str,
-    group: str = "g",
-    max_records: int = 20_000,
-    wait_ms: int = 0,
+    max_records: int = 100,
+    wait_ms: int = WAIT_MS,
     lock_ms: int = LOCK_MS,
     member: str | None = None,
 ) -> list[AcquiredRecord]:
-    """Acquire records of `orders` unless told otherwise."""
+    """Acquire records, and wait for the first one."""
     return list(
         await engine.acquire(
-            ME, group, topics or ["orders"], max_records=max_records, wait_ms=wait_ms, lock_ms=lock_ms, member=member
+            caller, group, topics, max_records=max_records, wait_ms=wait_ms, lock_ms=lock_ms, member=member
         )
     )
 
 
-async def start_acquire(engine: MemoryEngine, *topics: str, wait_ms: int = 10_000, group: str = "g") -> Acquiring:
-    """Start a call that waits."""
-    task = asyncio.create_task(acquire(engine, *topics, wait_ms=wait_ms, group=group))
-    await settle()
-    return task
+def offsets(acquired: Sequence[AcquiredRecord]) -> list[int]:
+    """Give the records' offsets."""
+    return [one.record.offset for one in acquired]
 
 
 def locks(acquired: Sequence[AcquiredRecord]) -> list[RecordLock]:
-    """Give the locks of acquired records."""
+    """Give the records' locks."""
     return [one.lock for one in acquired]
 
 
 def deliveries(acquired: Sequence[AcquiredRecord]) -> list[tuple[int, int]]:
-    """Give offset and delivery count of acquired records."""
+    """Give each record's offset and its delivery count."""
     return [(one.record.offset, one.delivery_count) for one in acquired]
-
-
-async def place(engine: MemoryEngine, group: str = "g") -> GroupPartition:
-    """Give where a group stands in its only partition."""
-    [found] = (await engine.describe_group(ME, group)).partitions
-    return found

@@ -17,10 +17,10 @@ from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.group_values import AcquiredRecord, RecordLock
 from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.port import READ_BYTES
-from mini_kafka.engine.reader import Reader
+from mini_kafka.engine.reader import COLLECTED_BATCHES, Reader
 
 RANGES_PER_SLICE = 200
-"""Ranges of records in flight that are worked on before others get their turn: about a millisecond."""
+"""Ranges of records in flight that are worked on before others get their turn: a millisecond or two."""
 FIRST_AGAIN = 4
 """Records that are acquired again at once. Their size is known only when they are locked and read, so a call takes
 twice as many each time, and stops when it has bytes enough."""
@@ -88,14 +88,14 @@ class Acquiring:
     ) -> tuple[int, int]:
         """Take records of one partition, those that came back first; count them and their bytes."""
         shared.share.expire(self._clock.now_ms(), RANGES_PER_SLICE)
-        pace = Pace(RANGES_PER_SLICE)
+        pace = Pace(RANGES_PER_SLICE // 2)
         while not shared.ended and shared.catch_up(RANGES_PER_SLICE):
             await pace.step(RANGES_PER_SLICE)
         count = size = 0
         at_once = FIRST_AGAIN
         while not shared.ended and count < max_records and size < max_bytes:
             now_ms = self._clock.now_ms()
-            wanted = min(at_once, max_records - count)
+            wanted = min(at_once, max_records - count, RANGES_PER_SLICE // 2)
             again = shared.share.acquire_available(now_ms, wanted, order.lock_ms, order.member)
             if not again:
                 break
@@ -104,6 +104,7 @@ class Acquiring:
             self._changed(shared)
             more, read = await self._read_again(shared, part)
             count, size, at_once = count + more, size + read, at_once * 2
+            await pace.step(wanted)
         if not shared.ended and count < max_records and size < max_bytes:
             more, read = await self._take_new(shared, max_records - count, max_bytes - size, order, taken)
             count, size = count + more, size + read
@@ -119,7 +120,8 @@ class Acquiring:
         base = share.next_offset
         if room <= 0 or not log.log_start_offset <= base < log.high_watermark:
             return 0, 0
-        records, end, size = await self._reader.read_partition(log, base, room, max_bytes)
+        batches = min(room, COLLECTED_BATCHES)  # without a record are only a few, and then the call looks again
+        records, end, size = await self._reader.read_partition(log, base, room, max_bytes, batches)
         if shared.ended:
             return 0, 0
         found = {record.offset: record for record in records}

@@ -82,12 +82,12 @@ class Reader:
         return Read(topic.topic_id, tuple(records), following, up_to_date)
 
     async def read_partition(
-        self, log: PartitionLog, offset: int, max_records: int, max_bytes: int
+        self, log: PartitionLog, offset: int, max_records: int, max_bytes: int, max_batches: int = COLLECTED_BATCHES
     ) -> tuple[list[AnyRecord], int, int]:
         """Give records from an offset on, the offset to go on at, and the bytes of the batches that were read."""
         records: list[AnyRecord] = []
         size = 0
-        for batch in log.fetch(offset, max_bytes, COLLECTED_BATCHES):
+        for batch in log.fetch(offset, max_bytes, max_batches):
             room = max_records - len(records)
             if room <= 0:
                 break

@@ -1,21 +1,67 @@
 """Shared consumption of the memory engine: locks that run out, waits that end, limits, kinds, and short slices."""
 
+import asyncio
+
 import pytest
 
-from mini_kafka.core.record_batch import NewRecord, UnreadableRecord
+from mini_kafka.core.errors import GroupKindConflict, GroupLimitReached, GroupNotEmpty, UnknownConsumer
+from mini_kafka.core.offsets import TopicPartition
+from mini_kafka.core.record_batch import NewRecord
+from mini_kafka.engine.groups import AT_ONCE
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import (
-    READ_BYTES,
+    EARLIEST,
     AcquiredRecord,
+    Caller,
+    GroupMember,
+    GroupPartition,
     Release,
     ToOffset,
+    ToTime,
 )
+from mini_kafka.engine.shared_groups import LOCKS_PER_SLICE
+from tests.support import sharing
 from tests.support.clock import ManualClock
-from tests.support.sharing import LOCK_MS, ME, acquire, deliveries, locks, place, produce, start_acquire
+from tests.support.sharing import deliveries, locks
 from tests.support.tasks import outcome, settle
 from tests.unit.mini_kafka.engine.conftest import MakeEngine
 
 pytestmark = pytest.mark.anyio
+
+ME = Caller("test")
+LOCK_MS = 30_000
+Acquiring = asyncio.Task[list[AcquiredRecord]]
+
+
+async def produce(engine: MemoryEngine, count: int, topic: str = "orders", partition: int | None = None) -> None:
+    """Produce records as one call, which is one batch."""
+    await engine.produce(ME, topic, [NewRecord(b"x", partition=partition)] * count)
+
+
+async def acquire(
+    engine: MemoryEngine,
+    *topics: str,
+    group: str = "g",
+    max_records: int = 20_000,
+    wait_ms: int = 0,
+    lock_ms: int = LOCK_MS,
+    member: str | None = None,
+) -> list[AcquiredRecord]:
+    return await sharing.acquire(
+        engine, ME, group, *(topics or ["orders"]),
+        max_records=max_records, wait_ms=wait_ms, lock_ms=lock_ms, member=member,
+    )  # fmt: skip
+
+
+async def start_acquire(engine: MemoryEngine, *topics: str, wait_ms: int = 10_000, group: str = "g") -> Acquiring:
+    task = asyncio.create_task(acquire(engine, *topics, wait_ms=wait_ms, group=group))
+    await settle()
+    return task
+
+
+async def place(engine: MemoryEngine, group: str = "g") -> GroupPartition:
+    [found] = (await engine.describe_group(ME, group)).partitions
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -162,83 +208,131 @@ async def test_a_topic_that_is_named_twice_is_read_once(engine: MemoryEngine) ->
     assert [one.name for one in await engine.list_groups(ME)] == ["g"]
 
 
-async def test_what_came_back_is_read_again_by_its_offsets(engine: MemoryEngine) -> None:
-    for size in (3, 1, 5, 2):
-        values = [NewRecord(b"%d-%d" % (size, number)) for number in range(size)]
-        await engine.produce(ME, "orders", values)
-    held = await acquire(engine)
-    wanted = [held[place] for place in (1, 3, 5, 6, 10)]
-    await engine.acknowledge(ME, "g", release=[Release(one.lock) for one in wanted])
-    assert [one.record for one in await acquire(engine)] == [one.record for one in wanted]
-
-
-async def test_an_answer_has_bytes_enough_and_not_many_more(engine: MemoryEngine) -> None:
-    large = READ_BYTES // 4
-    for _ in range(40):
-        await engine.produce(ME, "orders", [NewRecord(b"x" * large)])
-    held: list[AcquiredRecord] = []
-    while part := await acquire(engine):
-        assert len(part) <= 4
-        held += part
-    await engine.acknowledge(ME, "g", release=[Release(lock) for lock in locks(held)])
-    assert len(await acquire(engine)) == 4
-    assert (await place(engine)).available == 36
-
-
-async def test_large_records_behind_small_ones_do_not_all_come_at_once(engine: MemoryEngine) -> None:
-    for size in (1,) * 4 + (READ_BYTES // 4,) * 30:
-        await engine.produce(ME, "orders", [NewRecord(b"x" * size)])
-    held: list[AcquiredRecord] = []
-    while part := await acquire(engine):
-        held += part
-    await engine.acknowledge(ME, "g", release=[Release(lock) for lock in locks(held)])
-    assert len(await acquire(engine)) == 4 + 8
-
-
-async def test_records_that_were_compacted_away_after_their_first_delivery_are_done(engine: MemoryEngine) -> None:
-    for _ in range(3):
-        await produce(engine, 1)
-    held = locks(await acquire(engine))
-    await engine.acknowledge(ME, "g", release=[Release(lock) for lock in held])
-    log = engine._topics.get("orders").logs[0]
-    log.replace(log.fetch(1, 1)[0], None)
-    again = await acquire(engine)
-    assert deliveries(again) == [(0, 2), (2, 2)]
-    await engine.acknowledge(ME, "g", accept=locks(again))
-    assert (await place(engine)).lag == 0
-
-
-async def test_records_that_the_log_dropped_are_done_and_make_room(make_engine: MakeEngine, clock: ManualClock) -> None:
-    engine = make_engine(EngineConfig(memory_limit=2**30, share_max_in_flight=2))
-    await engine.create_topic(ME, "short", configs={"retention.ms": "10000"})
-    await produce(engine, 2, "short")
-    held = locks(await acquire(engine, "short", lock_ms=60_000))
-    clock.advance(9_000)
-    await produce(engine, 1, "short")
-    clock.advance(4_000)
-    assert deliveries(await acquire(engine, "short")) == [(2, 1)]
-    assert (await engine.acknowledge(ME, "g", accept=held)).late == tuple(held)
-    assert (await place(engine)).committed_offset == 2
+async def test_a_group_too_many_is_refused_before_anything_is_made(make_engine: MakeEngine) -> None:
+    engine = make_engine(EngineConfig(memory_limit=2**30, max_groups=1))
+    await engine.ensure_topic(ME, "orders", explicit=True)
+    await acquire(engine, group="one")
+    with pytest.raises(GroupLimitReached):
+        await acquire(engine, "missing", group="two")
+    with pytest.raises(GroupLimitReached):
+        await engine.reset_offsets(ME, "two", {"orders": ToTime(EARLIEST)})
+    assert [topic.name for topic in await engine.describe_topics(ME)] == ["orders"]
+    await acquire(engine, group="one")
     await engine.close()
 
 
-async def test_records_that_retention_dropped_while_they_were_available_are_not_delivered(
-    engine: MemoryEngine, clock: ManualClock
-) -> None:
-    await engine.create_topic(ME, "short", configs={"retention.ms": "10000"})
-    await produce(engine, 2, "short")
-    await acquire(engine, "short", lock_ms=1000)
-    clock.advance(20_000)
-    assert await acquire(engine, "short") == []
-    assert (await place(engine)).committed_offset == 2
+async def test_a_group_is_of_one_kind_while_somebody_waits_or_holds_locks(engine: MemoryEngine) -> None:
+    await engine.register_consumer(ME, "g", "orders")
+    waiting = asyncio.create_task(engine.consume(ME, "g", wait_ms=1000))
+    await settle()
+    with pytest.raises(GroupKindConflict, match="'g' is a registered consumer's now"):
+        await acquire(engine)
+    with pytest.raises(GroupNotEmpty):
+        await engine.delete_group(ME, "g")
+    await produce(engine, 2)
+    await outcome(waiting)
+    [one] = await acquire(engine)
+    with pytest.raises(GroupKindConflict, match="1 locked"):
+        await engine.consume(ME, "g")
+    await engine.acknowledge(ME, "g", release=[Release(one.lock)])
+    assert (await engine.consume(ME, "g")) is not None
 
 
-async def test_a_batch_that_cannot_be_decoded_is_acquired_with_the_reason(engine: MemoryEngine) -> None:
+async def test_who_waits_for_records_is_a_member(engine: MemoryEngine) -> None:
+    waiting = await start_acquire(engine)
+    described = await engine.describe_group(ME, "g")
+    assert (described.state, described.members) == ("Stable", (GroupMember(None, 0),))
     await produce(engine, 1)
-    log = engine._topics.get("orders").logs[0]
-    broken = bytearray(log.fetch(0, 1)[0])
-    broken[61:] = b"\xff" * (len(broken) - 61)
-    log.append(broken)
-    first, second = await acquire(engine)
-    assert isinstance(second.record, UnreadableRecord)
-    assert (await engine.acknowledge(ME, "g", accept=[first.lock, second.lock])).accepted == 2
+    await outcome(waiting)
+
+
+async def test_who_did_not_register_ends_no_sharing(engine: MemoryEngine) -> None:
+    await produce(engine, 2)
+    first, second = locks(await acquire(engine))
+    await engine.acknowledge(ME, "g", accept=[second], release=[Release(first)])
+    with pytest.raises(UnknownConsumer):
+        await engine.consume(ME, "g")
+    assert deliveries(await acquire(engine)) == [(0, 2)]
+
+
+async def test_a_commit_that_is_refused_leaves_the_shared_group_as_it_is(engine: MemoryEngine) -> None:
+    await produce(engine, 2)
+    first, second = locks(await acquire(engine))
+    await engine.acknowledge(ME, "g", accept=[second], release=[Release(first)])
+    with pytest.raises(Exception, match="outside the log"):
+        await engine.commit_offsets(ME, "g", {TopicPartition("orders", 0): 99})
+    assert deliveries(await acquire(engine)) == [(0, 2)]
+
+
+async def test_a_deleted_groups_consumer_has_to_register_again(engine: MemoryEngine) -> None:
+    await engine.register_consumer(ME, "g", "orders")
+    await engine.delete_group(ME, "g")
+    assert await engine.consumer_places(ME) == []
+    assert await engine.list_groups(ME) == []
+
+
+@pytest.mark.parametrize("how", ["topic", "reset", "kind"])
+async def test_what_ended_leaves_no_deadline(engine: MemoryEngine, how: str) -> None:
+    await produce(engine, 1)
+    [lock] = locks(await acquire(engine))
+    if how == "topic":
+        await engine.delete_topic(ME, "orders")
+    elif how == "reset":
+        await engine.reset_offsets(ME, "g", {"orders": ToOffset(0)})
+    else:
+        await engine.acknowledge(ME, "g", release=[Release(lock, delay_ms=1000)])
+        await engine.commit_offsets(ME, "g", {TopicPartition("orders", 0): 0})
+    assert len(engine._shared._deadlines) == 0
+
+
+async def test_locks_that_run_out_together_are_given_back_bit_by_bit(engine: MemoryEngine, clock: ManualClock) -> None:
+    await produce(engine, 2000)
+    held = locks(await acquire(engine, max_records=2000))
+    await engine.acknowledge(ME, "g", accept=held[::2])  # each of the rest is a range of its own
+    clock.run_next()
+    given_back = [(await place(engine)).available]
+    while (await place(engine)).acquired:
+        clock.run_next()
+        given_back.append((await place(engine)).available)
+    assert given_back == [200, 400, 600, 800, 1000]
+
+
+async def test_many_locks_are_acknowledged_bit_by_bit(engine: MemoryEngine) -> None:
+    await produce(engine, 4 * LOCKS_PER_SLICE)
+    held = locks(await acquire(engine))
+    half = 2 * LOCKS_PER_SLICE
+    release = [Release(lock, delay_ms=number) for number, lock in enumerate(held[half:])]
+    task = asyncio.create_task(engine.acknowledge(ME, "g", accept=held[:half], release=release))
+    turns = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 4
+    assert (task.result().accepted, task.result().released) == (half, half)
+
+
+async def test_many_groups_and_partitions_are_shown_bit_by_bit(engine: MemoryEngine) -> None:
+    await engine.create_topic(ME, "wide", partitions=2 * AT_ONCE)
+    await engine.reset_offsets(ME, "g0000", {"wide": ToTime(EARLIEST)})
+    for number in range(1, 2 * AT_ONCE):
+        await engine.commit_offsets(ME, f"g{number:04}", {TopicPartition("orders", 0): 0})
+    describing = asyncio.create_task(engine.describe_group(ME, "g0000"))
+    listing = asyncio.create_task(engine.list_groups(ME))
+    await asyncio.sleep(0)
+    assert not describing.done()
+    assert not listing.done()
+    await engine.delete_group(ME, f"g{2 * AT_ONCE - 1:04}")
+    assert len((await outcome(describing)).partitions) == 2 * AT_ONCE
+    assert len(await outcome(listing)) == 2 * AT_ONCE - 1
+
+
+async def test_a_closed_engine_leaves_no_timer_and_shares_no_more(engine: MemoryEngine, clock: ManualClock) -> None:
+    await produce(engine, 1)
+    await acquire(engine)
+    waiting = await start_acquire(engine)
+    await engine.close()
+    assert await outcome(waiting) == []
+    assert await acquire(engine, group="late") == []
+    clock.advance(LOCK_MS)
+    assert (await place(engine)).acquired == 1
+    assert clock.timers == 0
