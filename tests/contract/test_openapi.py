@@ -49,7 +49,7 @@ def test_every_answer_is_documented_and_none_is_a_5xx(gate: Gate, mode: Generati
         if mode is GenerationMode.NEGATIVE and only_names:
             continue  # there is nothing in these requests to get wrong
         budget = settings().max_examples  # 5,000 cases and more in all; a quarter of the few that a quick check takes
-        examples = 1 if takes_nothing else budget if budget > QUICK else QUICK // 4
+        examples = 1 if takes_nothing else budget if budget > QUICK else QUICK // 8
 
         @settings(suppress_health_check=list(HealthCheck), max_examples=examples)
         @given(case=operation.as_strategy(generation_mode=mode))
