@@ -103,6 +103,13 @@ class PartitionLog:
             batches.append(batch)
         return batches
 
+    def batch_at(self, offset: int) -> bytes:
+        """Give the batch that holds `offset`; in a hole, the next one. The offset is within the log, not its end."""
+        number = self._run_at(offset)
+        batches = self._runs[number].batches
+        batch = batches[_index_at(batches, offset)]
+        return batch if record_batch.next_offset(batch) > offset else next(self._batches_from(offset))
+
     def _batches_from(self, offset: int) -> Iterator[bytes]:
         """Go over the batches from the one that holds `offset` on; in a hole, from the next one on."""
         first = self._run_at(offset)
@@ -117,7 +124,15 @@ class PartitionLog:
                 yield batches[index]
 
     def _run_at(self, offset: int) -> int:
-        """Give the number of the run that an offset lies in; of the first one when it lies before all."""
+        """Give the number of the run that an offset lies in; of the first one when it lies before all.
+
+        In a log of single records the place can be worked out; a guess that is wrong costs little.
+        """
+        guess = (offset - self._runs[0].base_offset) // STRIDE if self._runs else 0
+        if 0 <= guess < len(self._runs) and self._runs[guess].base_offset <= offset:
+            after = guess + 1
+            if after == len(self._runs) or offset < self._runs[after].base_offset:
+                return guess
         return max(bisect_right(self._runs, offset, key=_run_offset) - 1, 0)
 
     def batch_for_timestamp(self, timestamp_ms: int) -> bytes | None:
@@ -212,4 +227,7 @@ class PartitionLog:
 
 def _index_at(batches: list[bytes], offset: int) -> int:
     """Give the index of the batch that an offset lies in or after; 0 when it lies before all."""
+    guess = offset - record_batch.base_offset(batches[0])
+    if 0 <= guess < len(batches) and record_batch.base_offset(batches[guess]) == offset:
+        return guess  # single records without a hole
     return max(bisect_right(batches, offset, key=record_batch.base_offset) - 1, 0)

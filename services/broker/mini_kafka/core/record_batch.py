@@ -157,6 +157,11 @@ def compression(batch: bytes | bytearray) -> int:
     return int(_ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)[0]) & COMPRESSION_BITS
 
 
+def is_plain(batch: bytes) -> bool:
+    """Tell whether the batch holds records that need no decompression."""
+    return not batch[_ATTRIBUTES_AT + 1] & (COMPRESSION_BITS | CONTROL_BIT)
+
+
 def is_control(batch: bytes | bytearray) -> bool:
     """Tell whether the batch holds transaction markers, which are for clients' libraries and no records."""
     return bool(_ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)[0] & CONTROL_BIT)

@@ -60,12 +60,12 @@ class TopicConfig:
     @property
     def compacts(self) -> bool:
         """Whether the last record of each key stays and older ones go."""
-        return "compact" in self.cleanup_policy.split(",")
+        return "compact" in self.cleanup_policy
 
     @property
     def deletes(self) -> bool:
         """Whether `retention.ms` and `retention.bytes` apply."""
-        return "delete" in self.cleanup_policy.split(",")
+        return "delete" in self.cleanup_policy
 
     @property
     def log_append_time(self) -> bool:

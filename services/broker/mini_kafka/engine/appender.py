@@ -112,8 +112,10 @@ async def with_partitions(topic: Topic, records: Sequence[NewRecord]) -> Sequenc
         InvalidRecord, RecordTooLarge: there is no point in hashing such a key.
     """
     partitions = len(topic.logs)
+    if partitions == 1:
+        return records
     key_bytes = sum(len(record.key) for record in records if record.key is not None and record.partition is None)
-    if partitions == 1 or key_bytes <= KEY_BYTES_INLINE:
+    if key_bytes <= KEY_BYTES_INLINE:
         return records
     _check(topic, records)
 

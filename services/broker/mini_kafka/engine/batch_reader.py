@@ -28,6 +28,17 @@ class BatchReader:
     def __init__(self, max_decompressed_bytes: int = MAX_DECOMPRESSED_BYTES) -> None:
         self._limit = max_decompressed_bytes
 
+    def peek(self, batch: bytes, offset: int) -> Record | None:
+        """Read the first record from `offset` on where that is quickly done; `read` does it where it is not."""
+        if record_batch.is_plain(batch):
+            try:
+                for record in record_batch.read_records(batch):
+                    if record.offset >= offset:
+                        return record
+            except Exception:  # noqa: BLE001 - `read` says what is wrong with it
+                return None
+        return None
+
     async def read(self, batch: bytes, offset: int, max_records: int) -> list[AnyRecord]:
         """Read at most `max_records` records of a batch, from `offset` on."""
         if record_batch.is_control(batch):

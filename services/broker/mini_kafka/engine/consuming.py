@@ -6,7 +6,7 @@ for messages has no use for a place without one, and must not stop at it.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 
 from mini_kafka.core import record_batch
 from mini_kafka.core.record_batch import Record, UnreadableRecord
@@ -66,10 +66,6 @@ class Consuming:
         """
         self._consumers.get(consumer_id)
         self._make_way(consumer_id)
-        with self._calls.inside(consumer_id):
-            return await self._next(consumer_id, wait_ms)
-
-    async def _next(self, consumer_id: str, wait_ms: int) -> ConsumedRecord | None:
         wait_ms = min(wait_ms, self._max_wait_ms)
         deadline_ms = self._clock.now_ms() + wait_ms if wait_ms else 0
         while True:
@@ -80,23 +76,29 @@ class Consuming:
                 record = await self._take(consumer, topic, turn)
                 if record is not None:
                     return ConsumedRecord(topic.name, turn.partition, record)
-            elif wait_ms <= 0 or not await self._waiters.wait(
-                [consumer_id, topic.topic_id], deadline_ms - self._clock.now_ms()
-            ):
+            elif wait_ms <= 0 or not await self._wait([consumer_id, topic.topic_id], consumer_id, deadline_ms):
                 return None
+
+    async def _wait(self, keys: Iterable[Hashable], consumer_id: str, deadline_ms: int) -> bool:
+        """Wait for news, and be a member of the group of that name meanwhile; say whether there are some."""
+        with self._calls.inside(consumer_id):
+            return await self._waiters.wait(keys, deadline_ms - self._clock.now_ms())
 
     async def _take(self, consumer: RegisteredConsumer, topic: Topic, turn: Turn) -> Record | None:
         """Take the record of a turn; None if there is none in that place, and the next turn is to be looked for."""
-        [batch] = topic.logs[turn.partition].fetch(turn.offset, 1)
-        found = await self._batches.read(batch, turn.offset, 1)
-        if record_batch.compression(batch) and self._has_moved(consumer, topic, turn):
-            return None  # while it was being decompressed
+        batch = topic.logs[turn.partition].batch_at(turn.offset)
+        record: Record | UnreadableRecord | None = self._batches.peek(batch, turn.offset)
+        if record is None:
+            with self._calls.inside(consumer.consumer_id):
+                found = await self._batches.read(batch, turn.offset, 1)
+            if self._has_moved(consumer, topic, turn):
+                return None  # while it was being decompressed
+            record = found[0] if found else None
         if turn.committed is not None and turn.committed < turn.offset:
             logger.warning(
                 "consumer %s fell behind on %s-%d: offsets %d to %d are gone, it goes on at %d",
                 consumer.consumer_id, topic.name, turn.partition, turn.committed, turn.offset - 1, turn.offset,
             )  # fmt: skip
-        record = found[0] if found else None
         next_offset = record.offset + 1 if record else record_batch.next_offset(batch)
         self._consumers.take(consumer, topic, turn.partition, next_offset)
         if isinstance(record, UnreadableRecord):

@@ -100,7 +100,10 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         if self._owed is HEAD:
             self._field_bytes += len(name) + len(value) + FIELD_OVERHEAD_BYTES
             if self._field_bytes <= self.limits.head_bytes:
-                super().on_header(name, value)
+                name = name.lower()
+                if name == b"expect" and value.lower() == b"100-continue":
+                    self.expect_100_continue = True
+                self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Expect the body, and offer the short way to answer."""
@@ -112,7 +115,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._is_patient = False
         extensions: dict[str, Any] = {
             ANSWER: partial(_answer_at_once, self.cycle),
-            PATIENT_BODY: partial(self._be_patient, self.cycle),
+            PATIENT_BODY: self._be_patient,
         }
         self.scope["extensions"] = extensions
         if self._running is None or self._running.response_complete:
@@ -122,8 +125,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             if len(self.pipeline) > MAX_PIPELINED:
                 self._close_crowded()
 
-    def _be_patient(self, cycle: RequestResponseCycle) -> None:
-        self._is_patient = cycle is self.cycle
+    def _be_patient(self) -> None:
+        self._is_patient = self._running is self.cycle
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body; a request whose turn has not come may keep only a little."""

@@ -61,15 +61,17 @@ class Gate:
             head = read_head(scope["headers"], scope["http_version"])
             if scope["method"] == "HEAD":  # a GET whose answer's body the server leaves out
                 scope = {**scope, "method": "GET", "extensions": {}}
-            if scope["path"].startswith("/v1/groups/"):
-                scope = _with_whole_names(scope)
             self._policy.check(scope["method"], head)
             if self._app is None:
                 if scope["path"] in HEALTH_PATHS and scope["method"] == "GET":
                     await _send(send, 200, ALIVE, JSON_HEADERS)
                     return
                 await self._loaded.wait()
-            hot, names = find(self._hot, scope["method"], scope["path"])
+            names: tuple[str, ...] = ()
+            hot = self._hot.get((scope["method"], scope["path"]))
+            if hot is None:
+                scope = _with_whole_names(scope)
+                hot, names = find(self._hot, scope["method"], scope["path"])
             if hot is None:
                 await self._serve_app(scope, receive, send)
             elif hot.request is not None:
@@ -123,7 +125,7 @@ class Gate:
 def _with_whole_names(scope: Scope) -> Scope:
     """Keep an encoded slash of a group's name from being a border of the path, for which the server takes it."""
     raw: bytes = scope["raw_path"]
-    if b"%2f" not in raw.lower():
+    if not raw.startswith(b"/v1/groups/") or b"%2f" not in raw.lower():
         return scope
     path = unquote(re.sub("%2f", "%00", raw.decode("ascii"), flags=re.IGNORECASE))
     return {**scope, "path": path}

@@ -50,11 +50,8 @@ HotRoutes = dict[tuple[str, str], HotRoute]
 
 
 def find(routes: HotRoutes, method: str, path: str) -> tuple[HotRoute | None, tuple[str, ...]]:
-    """Find the route of a request, and the part of the path for which `{name}` stands."""
-    route = routes.get((method, path))
-    if route is not None or not path.startswith("/v1/"):
-        return route, ()
+    """Find the route of a request whose path has a name in it, and the part of the path for which `{name}` stands."""
     parts = path.split("/")
-    if len(parts) != 5:
+    if len(parts) != 5 or parts[1] != "v1":
         return None, ()
     return routes.get((method, f"/v1/{parts[2]}/{{name}}/{parts[4]}")), (parts[3],)

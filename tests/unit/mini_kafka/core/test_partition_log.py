@@ -305,3 +305,17 @@ def test_a_drop_costs_the_same_however_long_the_log_is(
     for _ in range(100):
         log.drop_head()
     assert read.call_count <= 100
+
+
+def test_the_batch_at_an_offset_is_the_one_that_a_fetch_begins_with() -> None:
+    log = PartitionLog(MemoryBudget(2**40))
+    for number in range(600):
+        log.append(new_batch(*[b"v"] * (1 + number % 7 // 5)))
+    for offset in (3, 4, 100, 301, 302):
+        log.replace(log.batch_at(offset), None)
+    for _ in range(270):
+        log.drop_head()
+    for offset in range(log.log_start_offset, log.log_end_offset):
+        assert log.batch_at(offset) is log.fetch(offset, 1)[0]
+        held = log.fetch(log.log_start_offset, 2**40)
+        assert log.batch_at(offset) is next(batch for batch in held if record_batch.next_offset(batch) > offset)
