@@ -1,6 +1,7 @@
 """The whole HTTP API in this process: settings, engine, gate and application, without a socket."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +22,9 @@ class Broker(Client):
         self.engine = engine
 
 
+Story = Callable[[Broker], Awaitable[None]]
+
+
 async def new_broker(clock: Clock | None = None, **settings: Any) -> Broker:
     """Build a broker with the given settings; what is not given has its default, whatever the machine says."""
     chosen = BrokerSettings(**({"memory_limit": 64 * 1024 * 1024} | settings))
@@ -39,3 +43,13 @@ async def broker(clock: Clock | None = None, **settings: Any) -> AsyncIterator[B
         yield it
     finally:
         await it.engine.close()
+
+
+def tell(story: Story, clock: Clock | None = None, **settings: Any) -> None:
+    """Run a test's story with a broker of its own."""
+
+    async def run() -> None:
+        async with broker(clock, **settings) as it:
+            await story(it)
+
+    asyncio.run(run())
