@@ -82,7 +82,7 @@ async def read_records(topic: TopicName, request: Request, call: CallDep) -> Res
     As lines of JSON or of plain values, `next` is in the header Mini-Kafka-Next. Server-sent events never end.
     """
     query = read_query(request.scope["query_string"], ReadQuery)
-    if query.max_records > call.bounds.limits.request_records:
+    if "max_records" in query.model_fields_set and query.max_records > call.bounds.limits.request_records:
         raise RequestRefused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"max_records is at most {call.bounds.limits.request_records} (MINI_KAFKA_MAX_RECORDS_PER_REQUEST)",
@@ -118,7 +118,7 @@ async def _read_once(call: Call, topic: TopicDescription, start: Start, query: R
         topic.name,
         start.positions,
         partition=start.partition,
-        max_records=query.max_records,
+        max_records=min(query.max_records, call.bounds.limits.request_records),
         max_bytes=query.max_bytes,
         wait_ms=query.wait_ms,
     )
