@@ -57,7 +57,8 @@ class Gate:
             return
         try:
             head = read_head(scope["headers"], scope["http_version"])
-            if scope["method"] == "HEAD":  # a GET whose answer's body the server leaves out
+            is_head = scope["method"] == "HEAD"
+            if is_head:  # a GET whose answer's body the server leaves out
                 scope = {**scope, "method": "GET", "extensions": {}}
             self._policy.check(scope["method"], head)
             if self._app is None:
@@ -71,7 +72,12 @@ class Gate:
             elif hot.request is not None:
                 call = call_of(self._engine, self._bounds, scope, receive)
                 response = await hot.function(*names, hot.request(scope, receive), call)
-                await _send_response(response, scope, receive, send)
+                if is_head and hasattr(response, "body_iterator"):  # whose body may have no end
+                    fields = [*response.raw_headers, NOSNIFF]
+                    await send({"type": "http.response.start", "status": response.status_code, "headers": fields})
+                    await send({"type": "http.response.body"})
+                else:
+                    await _send_response(response, scope, receive, send)
             else:
                 await self._serve_hot(hot, head, scope, receive, send)
         except ClientGone:
