@@ -15,10 +15,10 @@ def _as_text(value: object) -> object:
     """Write a config's value as Kafka does: JSON's numbers and truths are as good as their text."""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int) else value
+    return str(value) if isinstance(value, int | float) else value
 
 
-ConfigValue = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | bool)]
+ConfigValue = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | float | bool)]
 """A config's value; Kafka's are texts."""
 
 Configs = Annotated[

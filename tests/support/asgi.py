@@ -51,9 +51,13 @@ class Client:
         headers: Sequence[tuple[str, str]] = (),
         *,
         more_to_come: bool = False,
+        answer: Answer | None = None,
     ) -> Answer:
-        """Send a request, its body in chunks, and take the whole answer; status 0 when there is none."""
-        answer = Answer()
+        """Send a request, its body in chunks, and take the whole answer; status 0 when there is none.
+
+        An `answer` that is given fills while it comes.
+        """
+        answer = answer or Answer()
         waiting = [
             {"type": "http.request", "body": chunk, "more_body": more_to_come or number < len(chunks)}
             for number, chunk in enumerate(chunks, 1)

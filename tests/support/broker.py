@@ -1,6 +1,7 @@
 """The whole HTTP API in this process: settings, engine, gate and application, without a socket."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -8,6 +9,7 @@ from mini_kafka import bootstrap
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.memory import MemoryEngine
 from mini_kafka.http_api.access import AccessPolicy
+from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.settings import BrokerSettings
 from tests.support.asgi import Client
@@ -16,9 +18,13 @@ from tests.support.asgi import Client
 class Broker(Client):
     """A client whose application is a broker of its own."""
 
-    def __init__(self, gate: Gate, engine: MemoryEngine) -> None:
+    def __init__(self, gate: Gate, engine: MemoryEngine, bounds: Bounds) -> None:
         super().__init__(gate)
         self.engine = engine
+        self.bounds = bounds
+
+
+Story = Callable[[Broker], Awaitable[None]]
 
 
 async def new_broker(clock: Clock | None = None, **settings: Any) -> Broker:
@@ -28,7 +34,7 @@ async def new_broker(clock: Clock | None = None, **settings: Any) -> Broker:
     bounds = bootstrap.build_bounds(chosen)
     gate = Gate(engine, AccessPolicy(chosen.allowed_hosts), bounds)
     await bootstrap.load_app(gate, engine, bounds)
-    return Broker(gate, engine)
+    return Broker(gate, engine, bounds)
 
 
 @asynccontextmanager
@@ -39,3 +45,13 @@ async def broker(clock: Clock | None = None, **settings: Any) -> AsyncIterator[B
         yield it
     finally:
         await it.engine.close()
+
+
+def tell(story: Story, clock: Clock | None = None, **settings: Any) -> None:
+    """Run a test's story with a broker of its own."""
+
+    async def run() -> None:
+        async with broker(clock, **settings) as it:
+            await story(it)
+
+    asyncio.run(run())

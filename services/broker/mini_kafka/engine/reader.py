@@ -51,7 +51,9 @@ class Reader:
         found = await self._take(topic, positions, partition, max_records, max_bytes)
         while not found.records:
             remaining_ms = deadline_ms - self._clock.now_ms()
-            if remaining_ms <= 0 or not await self._waiters.wait([topic.topic_id], remaining_ms):
+            if remaining_ms <= 0:
+                break
+            if found.up_to_date and not await self._waiters.wait([topic.topic_id], remaining_ms):
                 break
             if self._topics.find(name) is not topic:
                 raise UnknownTopic(name)

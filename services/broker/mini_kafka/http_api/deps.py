@@ -4,6 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from mini_kafka.http_api.access import read_head
+from mini_kafka.http_api.body import check_media_type
 from mini_kafka.http_api.call import Call, call_of
 
 
@@ -13,3 +15,13 @@ def _call(request: Request) -> Call:
 
 
 CallDep = Annotated[Call, Depends(_call)]
+
+
+def _json_alone(request: Request) -> None:
+    head = read_head(request.scope["headers"])
+    if (head.content_length or b"0") != b"0" or "transfer-encoding" in request.headers:
+        check_media_type(head)
+
+
+JsonBody = Depends(_json_alone)
+"""Refuses a body of another media type with 415, before it is found to be no JSON."""

@@ -44,6 +44,7 @@ HTTP_STATUS: Mapping[type[core.BrokerError], tuple[HTTPStatus, str]] = {
 
 HTTP_HINT: Mapping[type[core.BrokerError], str] = {
     core.UnknownTopic: "create it with POST /topics/register or PUT /v1/topics/NAME",
+    core.OffsetOutOfRange: "begin anew with from=earliest or from=latest",
     core.UnknownConsumer: "register it with POST /consumers/register",
 }
 """What to do about a refusal over HTTP, where the core, which knows no listener, cannot say it."""
@@ -123,13 +124,12 @@ def internal_error() -> ProblemAnswer:
 
 
 def invalid_body(faults: Iterable[Mapping[str, Any]]) -> RequestRefused:
-    """Name every fault of a body in one sentence, and list them for programs."""
+    """Name every fault of a body, or of a path, in one sentence, and list them for programs."""
     errors = []
     what = "body"
     for fault in faults:
-        if fault["loc"] and fault["loc"][0] in {"path", "query"}:
-            what = "request"
-        place = ".".join(str(part) for part in fault["loc"] if part != "body")
+        what = "path" if "path" in fault["loc"][:1] else "query" if "query" in fault["loc"][:1] else what
+        place = ".".join(str(part) for part in fault["loc"] if part not in {"body", "path"})
         message = NAME_RULE if fault["type"] == "string_pattern_mismatch" else str(fault["msg"])
         message = message.removeprefix("Value error, ")  # of a rule of ours
         errors.append({"loc": place, "msg": message, "type": str(fault["type"])})

@@ -59,7 +59,8 @@ class Gate:
             return
         try:
             head = read_head(scope["headers"], scope["http_version"])
-            if scope["method"] == "HEAD":  # a GET whose answer's body the server leaves out
+            is_head = scope["method"] == "HEAD"
+            if is_head:  # a GET whose answer's body the server leaves out
                 scope = {**scope, "method": "GET", "extensions": {}}
             self._policy.check(scope["method"], head)
             if self._app is None:
@@ -77,7 +78,7 @@ class Gate:
             elif hot.request is not None:
                 call = call_of(self._engine, self._bounds, scope, receive)
                 response = await hot.function(*names, hot.request(scope, receive), call)
-                await _send_response(response, scope, receive, send)
+                await _send_response(response, scope, receive, send, with_body=not is_head)
             else:
                 await self._serve_hot(hot, head, scope, receive, send)
         except ClientGone:
@@ -150,9 +151,13 @@ async def _answer(body: bytes | None, scope: Scope, send: Send) -> None:
         await _send(send, 200, body, JSON_HEADERS)
 
 
-async def _send_response(response: "Response", scope: Scope, receive: Receive, send: Send) -> None:
+async def _send_response(response: "Response", scope: Scope, receive: Receive, send: Send, *, with_body: bool) -> None:
     """Send what a route made itself, in one write where the server can and nothing streams."""
     response.raw_headers.append(NOSNIFF)
+    if not with_body and hasattr(response, "body_iterator"):  # a stream, which may have no end
+        await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+        await send({"type": "http.response.body"})
+        return
     at_once = scope.get("extensions", {}).get(ANSWER)
     if at_once and not hasattr(response, "body_iterator"):
         lines = b"".join(b"%s: %s\r\n" % field for field in response.raw_headers)

@@ -4,6 +4,7 @@ A line that is wrong does not stop the others. Lines that came together are appe
 body is kept than one line. What becomes of each line is told to whoever wants to know, in the order of the lines.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from mini_kafka.http_api.record_input import InvalidInput, from_line
 
 LINES_AT_ONCE = 500
 """Lines that are appended together: enough to be fast, few enough that others get their turn."""
+INLINE_BYTES = 128 * 1024
+"""A longer line is parsed on a thread."""
 SHOWN_ERRORS = 100
 """How many lines that were refused the summary names."""
 
@@ -63,11 +66,12 @@ class Summary:
 
 
 class Interrupted(Exception):
-    """The broker took no more: the cause is why, `line` is the first line that was not appended."""
+    """The broker took no more: the cause is why, `line` is the first line that it did not take."""
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, line: int, refused: Sequence[LineDone]) -> None:
         super().__init__(line)
         self.line = line
+        self.refused = refused
 
 
 async def append_lines(call: Call, topic: str, receive: Receive) -> AsyncIterator[LineDone]:
@@ -78,7 +82,13 @@ async def append_lines(call: Call, topic: str, receive: Receive) -> AsyncIterato
         ClientGone: the connection ended before the body did; what was told before is appended.
     """
     async for batch in _batches(receive, call.bounds.limits.body_bytes):
-        for done in await _append(call, topic, batch):
+        try:
+            finished = await _append(call, topic, batch)
+        except Interrupted as interrupted:
+            for done in interrupted.refused:
+                yield done
+            raise
+        for done in finished:
             yield done
 
 
@@ -91,7 +101,7 @@ async def _append(call: Call, topic: str, batch: Sequence[tuple[int, bytes | Non
             done[line] = LineDone(line, reason=f"the line is over {limit} bytes (MINI_KAFKA_MAX_BODY_BYTES)")
             continue
         try:
-            good.append((line, from_line(text)))
+            good.append((line, await _read(text)))
         except InvalidInput as error:
             done[line] = LineDone(line, reason=f"the line {error}")
     while good:
@@ -101,11 +111,17 @@ async def _append(call: Call, topic: str, batch: Sequence[tuple[int, bytes | Non
             line, _ = good.pop(error.index)  # the others may be good all the same
             done[line] = LineDone(line, reason=_of_a_line(error))
         except BrokerError as error:
-            raise Interrupted(good[0][0]) from error
+            first = good[0][0]
+            raise Interrupted(first, [done[line] for line in sorted(done) if line < first]) from error
         else:
             done |= {line: LineDone(line, place) for (line, _), place in zip(good, places, strict=True)}
             break
     return [done[line] for line, _ in batch]
+
+
+async def _read(text: bytes) -> NewRecord:
+    """Read a line; a long one on a thread, so that others get their turn."""
+    return from_line(text) if len(text) <= INLINE_BYTES else await asyncio.to_thread(from_line, text)
 
 
 def _of_a_line(error: InvalidRecord | RecordTooLarge) -> str:

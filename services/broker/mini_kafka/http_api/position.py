@@ -6,9 +6,10 @@ life of the log, or of a topic that was deleted and made again, is refused: its 
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
+from mini_kafka.core.errors import UnknownPartition
 from mini_kafka.engine.port import LATEST, Caller, Engine, TopicDescription
 from mini_kafka.http_api.errors import RequestRefused
 from mini_kafka.http_api.resume_token import PREFIX, parse
@@ -17,6 +18,7 @@ MAX_NUMBER = 2**63 - 1
 
 _NUMBER = re.compile(r"-?[0-9]{1,19}")
 _DURATION = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 TIMES = "earliest, latest, an ISO time, 10m for ten minutes ago, or milliseconds since 1970"
 FORMS = "earliest, latest, an offset, -10 for the last ten, 10m for ten minutes ago, an ISO time, or a token"
@@ -35,22 +37,28 @@ async def start_of(engine: Engine, caller: Caller, topic: TopicDescription, text
 
     Raises:
         RequestRefused: 422 for what is none of the forms, 410 for a token of another log, 404 for an offset to come.
+        UnknownPartition: the topic has no such partition.
     """
+    start = await _start_of(engine, caller, topic, text, partition)
+    if start.partition is not None and start.partition >= len(topic.partitions):
+        raise UnknownPartition(topic.name, start.partition, len(topic.partitions))
+    return start
+
+
+async def _start_of(engine: Engine, caller: Caller, topic: TopicDescription, text: str, partition: int | None) -> Start:
     if text.startswith(PREFIX):
         return _of_token(engine, topic, text, partition)
     if text == "earliest":
         return Start({}, partition)
     if _NUMBER.fullmatch(text):
         number = int(text)
-        return _from_the_end(topic, number, partition) if text[0] == "-" else _at_offset(topic, number, partition)
+        return _from_the_end(topic, number, partition) if text[0] == "-" else at_offset(topic, number, partition)
     at = LATEST if text == "latest" else time_of(text, engine.now_ms(), forms=FORMS)
     offsets = await engine.offsets_at(caller, topic.name, at)
     return Start(dict(enumerate(offsets)), partition)
 
 
-def time_of(
-    text: str, now_ms: int, *, forms: str = "earliest, latest, an ISO time, 10m for ten minutes ago, or milliseconds"
-) -> int:
+def time_of(text: str, now_ms: int, *, forms: str = TIMES) -> int:
     """Read a time: ISO 8601 (UTC unless it says otherwise), milliseconds since 1970, or how long ago.
 
     Raises:
@@ -59,7 +67,7 @@ def time_of(
     duration = _DURATION.fullmatch(text)
     if duration:
         return max(0, now_ms - int(duration[1]) * _UNIT_MS[duration[2]])
-    if text.isascii() and text.isdigit() and int(text[:20]) <= MAX_NUMBER:
+    if _NUMBER.fullmatch(text) and 0 <= int(text) <= MAX_NUMBER:
         return int(text)
     try:
         # A plus sign that was not percent-encoded is a space by the time that it comes here.
@@ -68,10 +76,16 @@ def time_of(
         raise RequestRefused(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"{text[:80]!r} is no place in a topic: give {forms}"
         ) from None
-    return max(0, int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000))
+    since_1970 = (time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH
+    return max(0, since_1970 // timedelta(milliseconds=1))  # exact, as a float's seconds are not
 
 
-def _at_offset(topic: TopicDescription, offset: int, partition: int | None) -> Start:
+def at_offset(topic: TopicDescription, offset: int, partition: int | None) -> Start:
+    """Begin at an offset of one partition.
+
+    Raises:
+        RequestRefused: 422 where it is not clear which partition is meant, 404 for an offset to come.
+    """
     if partition is None:
         if len(topic.partitions) > 1:
             raise RequestRefused(

@@ -4,16 +4,31 @@ A mistyped name would change what is read or lose a key without a word, so a nam
 those that are.
 """
 
+import re
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from mini_kafka.http_api.errors import RequestRefused
 
 MAX_PARAMETERS = 50
 """More than any call has; Python's parser would build a list of whatever there is."""
+
+
+_NUMBER = re.compile(r"-?[0-9]{1,19}")
+
+
+def _only_digits(value: object) -> object:
+    """Refuse what Pydantic takes for a number and no other program does: `1_0`, ` 1`, `1.0`."""
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise ValueError(f"is a whole number, and {value[:80]!r} is none")
+    return value
+
+
+Number = Annotated[int, BeforeValidator(_only_digits)]
+"""A whole number in a URL."""
 
 
 class Query(BaseModel):

@@ -57,6 +57,8 @@ class _Answer(msgspec.Struct):
 
 
 _encoder = msgspec.json.Encoder()
+_ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+"""JSON has line ends only between its tokens, where a space means the same."""
 _validator = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -97,8 +99,14 @@ def record_json(read: ReadRecord, show_as: ShowAs) -> bytes:
 
 
 def json_lines(records: Iterable[ReadRecord], show_as: ShowAs) -> bytes:
-    """Write a line of JSON for each record."""
-    return _encoder.encode_lines([show(read, show_as) for read in records])
+    """Write a line of JSON for each record; JSON that is embedded as it was stored loses its line ends."""
+    if show_as is not ShowAs.JSON:
+        return _encoder.encode_lines([show(read, show_as) for read in records])
+    return b"".join(_on_one_line(read, show_as) + b"\n" for read in records)
+
+
+def _on_one_line(read: ReadRecord, show_as: ShowAs) -> bytes:
+    return record_json(read, show_as).translate(_ON_ONE_LINE)
 
 
 def value_lines(records: Iterable[ReadRecord]) -> bytes:
@@ -114,7 +122,7 @@ def event(read: ReadRecord, show_as: ShowAs, token: str) -> bytes:
     """Write a server-sent event (WHATWG HTML §9.2); its id is the token to go on after it."""
     is_tombstone = isinstance(read.record, Record) and read.record.value is None
     kind = b"event: delete\n" if is_tombstone else b""
-    return b"%sid: %s\ndata: %s\n\n" % (kind, token.encode(), record_json(read, show_as))
+    return b"%sid: %s\ndata: %s\n\n" % (kind, token.encode(), _on_one_line(read, show_as))
 
 
 def named_event(name: str, content: Mapping[str, object], token: str) -> bytes:

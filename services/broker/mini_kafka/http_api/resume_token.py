@@ -24,6 +24,8 @@ _EPOCH_BYTES = 8
 _ID_BYTES = 16
 _HEAD_BYTES = 1 + _EPOCH_BYTES + _ID_BYTES
 _CHECK_BYTES = 4
+_MAX_SHIFT = 63
+"""Bits of the largest offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def parse(text: str) -> ResumeToken:
     """
     try:
         content = _content(text)
-        partition, *positions = _read_numbers(content[_HEAD_BYTES:])
+        partition, positions = _read_place(content[_HEAD_BYTES:])
     except ValueError:
         raise RequestRefused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -95,12 +97,26 @@ def _write_number(content: bytearray, number: int) -> None:
     content.append(number)
 
 
+def _read_place(content: bytes) -> tuple[int, list[int]]:
+    partition, *positions = _read_numbers(content)
+    if partition and len(positions) != 1:
+        raise ValueError(positions)
+    return partition, positions
+
+
 def _read_numbers(content: bytes) -> list[int]:
+    """Read what `_write_number` wrote.
+
+    Raises:
+        ValueError: the last number has no end, or one is larger than any offset.
+    """
     numbers = []
     number = shift = 0
     for byte in content:
         number |= (byte & 0x7F) << shift
         shift += 7
+        if shift > _MAX_SHIFT:
+            raise ValueError(shift)
         if byte < 0x80:
             numbers.append(number)
             number = shift = 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from mini_kafka.core.errors import OffsetOutOfRange, UnknownTopic
+from mini_kafka.core.errors import OffsetOutOfRange, UnknownPartition, UnknownTopic
 from mini_kafka.engine.port import Read, ReadRecord, TopicDescription
 from mini_kafka.http_api.bounds import Held
 from mini_kafka.http_api.call import Call
@@ -66,10 +66,10 @@ async def follow(call: Call, topic: TopicDescription, start: Start) -> AsyncIter
             )
             if found.topic_id != topic.topic_id:
                 return
-        except UnknownTopic:
-            return
+        except (UnknownTopic, UnknownPartition):
+            return  # it was deleted, and perhaps made again with fewer partitions
         except OffsetOutOfRange:
-            missed = await _missed(call, topic, positions)
+            missed = await _missed(call, topic, positions, start.partition)
             if not missed:
                 return
             positions = {**positions, **{each.partition: each.end_offset for each in missed}}
@@ -79,13 +79,19 @@ async def follow(call: Call, topic: TopicDescription, start: Start) -> AsyncIter
             yield found
 
 
-async def _missed(call: Call, topic: TopicDescription, positions: Mapping[int, int]) -> list[Missed]:
+async def _missed(
+    call: Call, topic: TopicDescription, positions: Mapping[int, int], partition: int | None
+) -> list[Missed]:
     """Find the partitions whose log starts after the place that was to be read."""
     now = await call.engine.describe_topic(call.caller, topic.name)
     starts = {bounds.partition: bounds.log_start_offset for bounds in now.partitions}
     if now.topic_id != topic.topic_id:
         return []
-    return [Missed(number, offset, starts[number]) for number, offset in positions.items() if offset < starts[number]]
+    return [
+        Missed(number, offset, starts[number])
+        for number, offset in positions.items()
+        if offset < starts[number] and partition in {None, number}
+    ]
 
 
 async def as_lines(call: Call, topic: TopicDescription, start: Start, show_as: ShowAs) -> AsyncIterator[bytes]:

@@ -1,7 +1,9 @@
 """A token comes back as the place that it was made of, and nothing else passes for one."""
 
+from base64 import urlsafe_b64encode
 from contextlib import suppress
 from uuid import UUID, uuid4
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -53,3 +55,20 @@ def test_a_token_that_was_changed_on_its_way_is_refused(place: int, replacement:
 def test_what_is_no_token_is_refused_with_the_way_out(text: str) -> None:
     with pytest.raises(RequestRefused, match="send the `next` of an earlier answer as it came"):
         parse(text)
+
+
+def forged(numbers: bytes) -> str:
+    """Make a token as a client could: with a right checksum over wrong numbers."""
+    content = bytes([1]) + bytes.fromhex(EPOCH) + TOPIC.bytes + numbers
+    content += crc32(content).to_bytes(4, "big")
+    return PREFIX + urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [b"\x81\x01", b"\x05\x05\x05", b"\x00\x80", b"\x00" + b"\xff" * 9 + b"\x01", b"\x00" + b"\xff" * 40_000 + b"\x01"],
+    ids=["no position", "two positions of one partition", "no end", "over 63 bits", "enormous"],
+)
+def test_a_token_that_no_broker_wrote_is_refused_although_its_checksum_is_right(numbers: bytes) -> None:
+    with pytest.raises(RequestRefused, match="send the `next` of an earlier answer as it came"):
+        parse(forged(numbers))

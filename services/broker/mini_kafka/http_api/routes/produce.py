@@ -27,7 +27,7 @@ from mini_kafka.http_api.documented import CHANGING, problems
 from mini_kafka.http_api.errors import PROBLEM_MEDIA_TYPE, RequestRefused, problem_of
 from mini_kafka.http_api.hot import HotRoute
 from mini_kafka.http_api.ndjson import Interrupted, LineDone, Summary, append_lines
-from mini_kafka.http_api.query import Query, documented, read_query
+from mini_kafka.http_api.query import Number, Query, documented, read_query
 from mini_kafka.http_api.record_input import from_json
 from mini_kafka.http_api.routes.topics import TopicName
 
@@ -46,8 +46,8 @@ class ProduceQuery(Query):
     """What belongs to a record whose value is the raw body, and how lines are acknowledged."""
 
     key: str | None = Field(default=None, description="the record's key, for a raw body")
-    partition: int | None = Field(default=None, ge=0, description="the partition, for a raw body")
-    timestamp: int | None = Field(
+    partition: Number | None = Field(default=None, ge=0, description="the partition, for a raw body")
+    timestamp: Number | None = Field(
         default=None, ge=0, le=2**63 - 1, description="the record's time in milliseconds, for a raw body"
     )
     ack: Literal["all", "each"] = Field(

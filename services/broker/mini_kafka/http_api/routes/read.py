@@ -13,8 +13,8 @@ from mini_kafka.http_api.documented import problems
 from mini_kafka.http_api.errors import RequestRefused
 from mini_kafka.http_api.hot import HotRoute
 from mini_kafka.http_api.media import accepted
-from mini_kafka.http_api.position import Start, start_of
-from mini_kafka.http_api.query import Query, documented, read_query
+from mini_kafka.http_api.position import Start, at_offset, start_of
+from mini_kafka.http_api.query import Number, Query, documented, read_query
 from mini_kafka.http_api.record_output import ShowAs, answer_json, json_lines, record_json, value_lines
 from mini_kafka.http_api.resume_token import ResumeToken
 from mini_kafka.http_api.routes.topics import TopicName
@@ -38,12 +38,12 @@ class ReadQuery(Query):
         description="`earliest`, `latest`, an offset (with `partition`, where there are several), `-10` for the last "
         "ten of each partition, `10m` for ten minutes ago, an ISO time, or the `next` of an earlier answer",
     )
-    partition: int | None = Field(default=None, ge=0, description="read this partition only")
-    max_records: int = Field(default=500, ge=1, description="at most so many records")
-    max_bytes: int = Field(
+    partition: Number | None = Field(default=None, ge=0, description="read this partition only")
+    max_records: Number = Field(default=500, ge=1, description="at most so many records")
+    max_bytes: Number = Field(
         default=READ_BYTES, ge=1, le=8 * READ_BYTES, description="at most so many bytes of batches, but one batch"
     )
-    wait_ms: int = Field(default=0, ge=0, description="wait so long for the first record, when there is none")
+    wait_ms: Number = Field(default=0, ge=0, description="wait so long for the first record, when there is none")
     follow: bool = Field(default=False, description="go on with what is appended later")
     show_as: ShowAs = Field(
         default=ShowAs.AUTO, alias="as", description="how bytes become JSON: auto is text, or base64 where it is none"
@@ -82,13 +82,13 @@ async def read_records(topic: TopicName, request: Request, call: CallDep) -> Res
     As lines of JSON or of plain values, `next` is in the header Mini-Kafka-Next. Server-sent events never end.
     """
     query = read_query(request.scope["query_string"], ReadQuery)
-    if query.max_records > call.bounds.limits.request_records:
+    if "max_records" in query.model_fields_set and query.max_records > call.bounds.limits.request_records:
         raise RequestRefused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"max_records is at most {call.bounds.limits.request_records} (MINI_KAFKA_MAX_RECORDS_PER_REQUEST)",
         )
-    offers = (NDJSON, JSON, TEXT, EVENTS) if query.follow else (JSON, NDJSON, TEXT, EVENTS)
-    media_type = accepted(request.headers.get("accept"), offers)
+    offers = (NDJSON, TEXT, EVENTS) if query.follow else (JSON, NDJSON, TEXT, EVENTS)
+    media_type = accepted(_accept(request), offers)
     described = await call.engine.describe_topic(call.caller, topic)
     begin = query.start
     if media_type == EVENTS:
@@ -99,9 +99,12 @@ async def read_records(topic: TopicName, request: Request, call: CallDep) -> Res
     return await _read_once(call, described, start, query, media_type)
 
 
+def _accept(request: Request) -> str:
+    """Join the Accept fields (RFC 9110 §5.3)."""
+    return ",".join(request.headers.getlist("accept"))
+
+
 def _stream(call: Call, topic: TopicDescription, start: Start, show_as: ShowAs, media_type: str) -> Response:
-    if media_type == JSON:
-        raise RequestRefused(HTTPStatus.NOT_ACCEPTABLE, f"follow=true is a stream: accept {NDJSON}, {TEXT} or {EVENTS}")
     if media_type == EVENTS:
         content = as_events(call, topic, start, show_as)
     else:
@@ -115,7 +118,7 @@ async def _read_once(call: Call, topic: TopicDescription, start: Start, query: R
         topic.name,
         start.positions,
         partition=start.partition,
-        max_records=query.max_records,
+        max_records=min(query.max_records, call.bounds.limits.request_records),
         max_bytes=query.max_bytes,
         wait_ms=query.wait_ms,
     )
@@ -139,14 +142,14 @@ async def _read_once(call: Call, topic: TopicDescription, start: Start, query: R
     }}},
     openapi_extra={"parameters": documented(OneQuery)},
 )  # fmt: skip
-async def read_one(topic: TopicName, partition: int, offset: int, request: Request, call: CallDep) -> Response:
+async def read_one(topic: TopicName, partition: Number, offset: Number, request: Request, call: CallDep) -> Response:
     """Read the record at an offset, as JSON; or its value alone, for those who accept application/octet-stream."""
     query = read_query(request.scope["query_string"], OneQuery)
-    media_type = accepted(request.headers.get("accept"), (JSON, BYTES, TEXT))
+    media_type = accepted(_accept(request), (JSON, BYTES, TEXT))
     described = await call.engine.describe_topic(call.caller, topic)
     if offset < 0:
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "an offset is 0 or more")
-    start = await start_of(call.engine, call.caller, described, str(offset), partition)
+    start = at_offset(described, offset, partition)
     found = await call.engine.read(call.caller, topic, start.positions, partition=partition, max_records=1)
     if not found.records:
         raise RequestRefused(HTTPStatus.NOT_FOUND, f"offset {offset} of partition {partition} is not there yet")

@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import APIRouter, Path, Request, Response, status
+from pydantic import Field
 
 from mini_kafka.engine.port import EARLIEST, LATEST, Caller, Engine, TopicDescription
-from mini_kafka.http_api.deps import CallDep
+from mini_kafka.http_api.deps import CallDep, JsonBody
 from mini_kafka.http_api.documented import CHANGING, problems
-from mini_kafka.http_api.position import time_of
+from mini_kafka.http_api.position import TIMES, time_of
+from mini_kafka.http_api.query import Query, documented, read_query
 from mini_kafka_shared import __version__
 from mini_kafka_shared.schemas_v1 import (
     Broker,
@@ -26,6 +28,12 @@ router = APIRouter(prefix="/v1", tags=["topics"])
 
 TopicName = Annotated[str, Path(description="the topic's name", examples=["orders"])]
 NO_TOPIC = problems(_404="the topic does not exist")
+
+
+class OffsetsQuery(Query):
+    """Where in a topic."""
+
+    at: str = Field(default="latest", description=TIMES)
 
 
 @router.get("", summary="What this broker is")
@@ -66,8 +74,13 @@ async def show_topic(topic: TopicName, call: CallDep) -> TopicDetails:
     "/topics/{topic}",
     status_code=status.HTTP_201_CREATED,
     responses=CHANGING
-    | problems(_409="it exists with other partitions or configs", _429="there are too many partitions")
+    | problems(
+        _409="it exists with other partitions or configs",
+        _415="the body is not JSON",
+        _429="there are too many partitions",
+    )
     | {status.HTTP_200_OK: {"model": TopicDetails, "description": "it was there as wished"}},
+    dependencies=[JsonBody],
     summary="Have a topic",
 )
 async def put_topic(topic: TopicName, call: CallDep, response: Response, wish: TopicWish | None = None) -> TopicDetails:
@@ -82,7 +95,8 @@ async def put_topic(topic: TopicName, call: CallDep, response: Response, wish: T
 
 @router.patch(
     "/topics/{topic}",
-    responses=CHANGING | NO_TOPIC | problems(_429="there are too many partitions"),
+    responses=CHANGING | NO_TOPIC | problems(_415="the body is not JSON", _429="there are too many partitions"),
+    dependencies=[JsonBody],
     summary="Change a topic",
 )
 async def change_topic(topic: TopicName, change: TopicChange, call: CallDep) -> TopicDetails:
@@ -107,14 +121,16 @@ async def delete_topic(topic: TopicName, call: CallDep) -> None:
 @router.get(
     "/topics/{topic}/offsets",
     responses=NO_TOPIC | problems(_422="`at` is no time"),
+    openapi_extra={"parameters": documented(OffsetsQuery)},
     summary="Look offsets up",
 )
-async def look_up_offsets(topic: TopicName, call: CallDep, at: str = "latest") -> TopicOffsets:
+async def look_up_offsets(topic: TopicName, request: Request, call: CallDep) -> TopicOffsets:
     """Give an offset in each partition: the earliest, the latest, or the first at or after a time.
 
     `at` is `earliest`, `latest`, a time (ISO 8601, or milliseconds since 1970), or how long ago (`10m`).
     """
-    offsets = await offsets_at(call.engine, call.caller, topic, at)
+    query = read_query(request.scope["query_string"], OffsetsQuery)
+    offsets = await offsets_at(call.engine, call.caller, topic, query.at)
     return TopicOffsets(
         topic=topic,
         offsets=[PartitionOffset(partition=number, offset=offset) for number, offset in enumerate(offsets)],
