@@ -25,7 +25,7 @@ Configs = Annotated[
     dict[str, ConfigValue],
     Field(description="configs by Kafka's names", examples=[{"retention.ms": "3600000"}]),
 ]
-Partitions = Annotated[int, Field(ge=1, strict=True, description="how many partitions", examples=[3])]
+Partitions = Annotated[int, Field(ge=1, le=1_000_000, strict=True, description="how many partitions", examples=[3])]
 
 
 class Wish(BaseModel):

@@ -6,7 +6,7 @@ import json
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from mini_kafka.http_api.connection import ANSWER
+from mini_kafka.http_api.connection import ANSWER, PATIENT_BODY
 from tests.support.connection import GET, HEAD, LAST_GET, OLD_GET, Connection, run
 from tests.support.tasks import settle
 
@@ -42,6 +42,25 @@ def test_a_body_that_trickles_is_cut_off_after_the_body_time_with_408() -> None:
         assert it.wait(15)
         await it.send(b"2")
         assert not it.wait(1)
+        assert it.wire.written.startswith(b"HTTP/1.1 408 ")
+
+    run(story)
+
+
+def test_a_body_that_is_read_as_it_comes_has_the_body_time_for_each_of_its_pieces() -> None:
+    async def story(it: Connection) -> None:
+        plain = it.protocol.app
+
+        async def patient(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"][PATIENT_BODY]()
+            await plain(scope, receive, send)
+
+        it.protocol.app = patient
+        await it.send(HEAD)
+        for byte in (b"1", b"2", b"3"):
+            assert it.wait(29)
+            await it.send(byte)
+        assert not it.wait(31)
         assert it.wire.written.startswith(b"HTTP/1.1 408 ")
 
     run(story)

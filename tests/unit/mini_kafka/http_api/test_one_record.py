@@ -5,6 +5,7 @@ import pytest
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Caller
 from tests.support.asgi import JSON, Answer
+from tests.support.batches import new_batch
 from tests.support.broker import Broker, tell
 from tests.support.clock import ManualClock
 
@@ -94,5 +95,18 @@ def test_a_place_is_two_whole_numbers(number: str) -> None:
         answer = await at(it, number)
         assert (answer.status, answer.json()["detail"][:5]) == (422, "an of" if number == "-1" else "the p")
         assert (await at(it, 0, partition=number)).status == (404 if number == "-1" else 422)
+
+    tell(story)
+
+
+def test_an_offset_that_held_a_transaction_marker_is_410_and_the_one_after_it_is_not_there_yet() -> None:
+    async def story(it: Broker) -> None:
+        await it.engine.put_topic(CALLER, "orders")
+        marker = new_batch(b"marker")
+        marker[22] |= 0x20
+        it.engine._topics.get("orders").log(0).append(marker)
+        for offset, status, says in ((0, 410, "holds no record"), (1, 404, "is not there yet")):
+            answer = await at(it, offset)
+            assert (answer.status, says in answer.json()["detail"]) == (status, True)
 
     tell(story)

@@ -113,7 +113,15 @@ def test_a_name_that_kafka_does_not_take_is_refused(name: str) -> None:
     tell(story)
 
 
-@pytest.mark.parametrize("wanted", [4, 10**30])
+def test_a_number_of_partitions_that_no_broker_has_is_refused_for_good() -> None:
+    async def story(it: Broker) -> None:
+        answer = await put(it, "orders", b'{"partitions": %d}' % 10**30)
+        assert (answer.status, "partitions" in answer.json()["detail"]) == (422, True)
+
+    tell(story)
+
+
+@pytest.mark.parametrize("wanted", [4, 900_000])
 def test_over_the_partitions_of_all_topics_is_429_with_the_limits_name(wanted: int) -> None:
     async def story(it: Broker) -> None:
         await put(it, "orders", b'{"partitions": 2}')

@@ -152,6 +152,8 @@ async def read_one(topic: TopicName, partition: Number, offset: Number, request:
     start = at_offset(described, offset, partition)
     found = await call.engine.read(call.caller, topic, start.positions, partition=partition, max_records=1)
     if not found.records:
+        if offset < found.positions[partition]:  # a transaction marker, or compacted away with all behind it
+            raise RequestRefused(HTTPStatus.GONE, f"offset {offset} of partition {partition} holds no record")
         raise RequestRefused(HTTPStatus.NOT_FOUND, f"offset {offset} of partition {partition} is not there yet")
     [read] = found.records
     if read.record.offset != offset:
