@@ -54,7 +54,7 @@ check: $(VENV)/dev.stamp ## formatting, lint, types, import contracts, unit and 
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q tests/unit tests/contract --hypothesis-profile=fast
+	@$(BIN)/pytest -q tests/unit tests/contract --hypothesis-profile=fast --numprocesses auto
 
 test: check ## every test, with containers and the compose stack
 	@$(BIN)/pytest tests
