@@ -47,11 +47,8 @@ class TopicWish(Wish):
     configs: Configs = Field(default_factory=dict)
 
 
-class TopicChange(Wish):
-    """What is to be different about a topic."""
-
-    partitions: Partitions | None = None
-    configs: Configs = Field(default_factory=dict)
+class TopicChange(TopicWish):
+    """What is to be different about a topic; what is not said stays."""
 
 
 class TopicPartitionDetails(Shown):

@@ -41,7 +41,6 @@ class UnknownTopic(BrokerError):
     """There is no topic of this name."""
 
     def __init__(self, topic: str) -> None:
-        self.topic = topic
         super().__init__(f"topic {topic!r} does not exist")
 
 
@@ -113,7 +112,6 @@ class InvalidRecord(BrokerError):
 
     def __init__(self, index: int, reason: str) -> None:
         self.index = index
-        self.reason = reason
         super().__init__(f"record {index} {reason}")
 
 

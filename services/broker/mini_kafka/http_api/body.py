@@ -5,7 +5,7 @@ from http import HTTPStatus
 from starlette.types import Receive
 
 from mini_kafka.http_api.access import Head
-from mini_kafka.http_api.bounds import Held
+from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.call import ClientGone
 from mini_kafka.http_api.errors import RequestRefused
 
@@ -32,24 +32,17 @@ def check_media_type(head: Head) -> None:
         )
 
 
-def check_length(head: Head, limit: int) -> None:
-    """Refuse a body that says it is too large, before a byte of it is read.
+async def read_body(head: Head, receive: Receive, bounds: Bounds) -> bytes:
+    """Read the whole body, and nothing of one that says that it is too large.
 
     Raises:
-        RequestRefused: 413.
-    """
-    length = (head.content_length or b"0").lstrip(b"0")
-    if len(length) > MOST_DIGITS or int(length or b"0") > limit:
-        raise too_large(limit)
-
-
-async def read_body(receive: Receive, limit: int, buffered: Held) -> bytes:
-    """Read the whole body, up to `limit` bytes.
-
-    Raises:
-        RequestRefused: 413, as soon as it is longer; 503 when too many bodies are on their way.
+        RequestRefused: 413, as soon as it is longer than a body may be; 503 when too many bodies are on their way.
         ClientGone: the connection ended before the body did.
     """
+    limit, buffered = bounds.limits.body_bytes, bounds.buffered
+    length = (head.content_length or b"0").lstrip(b"0")
+    if len(length) > MOST_DIGITS or int(length or b"0") > limit:
+        raise _too_large(limit)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= limit:
         return bytes(message["body"])  # the usual case: everything at once
@@ -58,7 +51,7 @@ async def read_body(receive: Receive, limit: int, buffered: Held) -> bytes:
         while message["type"] == "http.request":
             chunk = message.get("body", b"")
             if len(body) + len(chunk) > limit:
-                raise too_large(limit)
+                raise _too_large(limit)
             buffered.hold(len(chunk))
             body += chunk
             if not message.get("more_body"):
@@ -69,8 +62,7 @@ async def read_body(receive: Receive, limit: int, buffered: Held) -> bytes:
     raise ClientGone
 
 
-def too_large(limit: int) -> RequestRefused:
-    """Make the refusal of a body that is over the limit."""
+def _too_large(limit: int) -> RequestRefused:
     return RequestRefused(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"the body is over {limit} bytes: send less at a time, or raise MINI_KAFKA_MAX_BODY_BYTES",

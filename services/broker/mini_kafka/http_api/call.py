@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from starlette.types import Receive, Scope
 
 from mini_kafka.engine.port import Caller, Engine
+from mini_kafka.http_api.access import Head
 from mini_kafka.http_api.bounds import Bounds
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ class Call:
     caller: Caller
     receive: Receive
     bounds: Bounds
+    head: Head
 
     async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for `work` as long as the client does, and cancel it when the client goes.
@@ -54,10 +56,10 @@ class Call:
             pass
 
 
-def call_of(engine: Engine, bounds: Bounds, scope: Scope, receive: Receive) -> Call:
+def call_of(engine: Engine, bounds: Bounds, head: Head, scope: Scope, receive: Receive) -> Call:
     """Put together what a route function gets."""
     client = scope["client"]
-    return Call(engine, _caller(client[0] if client else ""), receive, bounds)
+    return Call(engine, _caller(client[0] if client else ""), receive, bounds, head)
 
 
 @lru_cache(maxsize=1024)

@@ -11,14 +11,15 @@ from mini_kafka.http_api.call import Call, call_of
 
 def _call(request: Request) -> Call:
     state = request.app.state
-    return call_of(state.engine, state.bounds, request.scope, request.receive)
+    head = read_head(request.scope["headers"], request.scope["http_version"])
+    return call_of(state.engine, state.bounds, head, request.scope, request.receive)
 
 
 CallDep = Annotated[Call, Depends(_call)]
 
 
-def _json_alone(request: Request) -> None:
-    head = read_head(request.scope["headers"])
+def _json_alone(request: Request, call: CallDep) -> None:
+    head = call.head
     if (head.content_length or b"0") != b"0" or "transfer-encoding" in request.headers:
         check_media_type(head)
 

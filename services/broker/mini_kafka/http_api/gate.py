@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import AccessPolicy, Head, read_head
-from mini_kafka.http_api.body import check_length, check_media_type, read_body
+from mini_kafka.http_api.body import check_media_type, read_body
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.call import ClientGone, call_of
 from mini_kafka.http_api.connection import ANSWER
@@ -76,7 +76,7 @@ class Gate:
             if hot is None:
                 await self._serve_app(scope, receive, send)
             elif hot.request is not None:
-                call = call_of(self._engine, self._bounds, scope, receive)
+                call = call_of(self._engine, self._bounds, head, scope, receive)
                 response = await hot.function(*names, hot.request(scope, receive), call)
                 await _send_response(response, scope, receive, send, with_body=not is_head)
             else:
@@ -91,10 +91,8 @@ class Gate:
             arguments = ()
         else:
             check_media_type(head)
-            limit = self._bounds.limits.body_bytes
-            check_length(head, limit)
-            arguments = hot.arguments(await read_body(receive, limit, self._bounds.buffered))
-        answer = await hot.function(*arguments, call_of(self._engine, self._bounds, scope, receive))
+            arguments = hot.arguments(await read_body(head, receive, self._bounds))
+        answer = await hot.function(*arguments, call_of(self._engine, self._bounds, head, scope, receive))
         await _answer(None if answer is None else answer.__pydantic_serializer__.to_json(answer), scope, send)
 
     async def _serve_app(self, scope: Scope, receive: Receive, send: Send) -> None:

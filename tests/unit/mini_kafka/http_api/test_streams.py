@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Caller, Engine
+from mini_kafka.http_api.access import Head
 from mini_kafka.http_api.bounds import Bounds, HttpLimits
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.position import start_of
@@ -278,7 +279,7 @@ def call_of(engine: Engine) -> Call:
     async def receive() -> Any:
         raise AssertionError
 
-    return Call(engine, CALLER, receive, Bounds(HttpLimits(1024, 1024)))
+    return Call(engine, CALLER, receive, Bounds(HttpLimits(1024, 1024)), Head())
 
 
 def test_a_slow_reader_is_told_what_was_dropped_and_goes_on_behind_it() -> None:

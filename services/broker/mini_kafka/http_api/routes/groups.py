@@ -23,8 +23,7 @@ from mini_kafka.engine.port import (
     ToOffset,
     ToTime,
 )
-from mini_kafka.http_api.access import read_head
-from mini_kafka.http_api.body import check_length, check_media_type, read_body
+from mini_kafka.http_api.body import check_media_type, read_body
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import CHANGING, problems
@@ -189,7 +188,7 @@ async def acquire(group: GroupName, request: Request, call: CallDep) -> Response
     A record that comes back too often, or is rejected, goes to the dead-letter topic.
     """
     query = read_query(request.scope["query_string"], AcquireQuery)
-    wish = AcquireRequest.model_validate_json(await _json_body(request, call))
+    wish = AcquireRequest.model_validate_json(await _json_body(call))
     if wish.max_records > call.bounds.limits.request_records:
         raise _wrong(
             f"max_records is at most {call.bounds.limits.request_records} (MINI_KAFKA_MAX_RECORDS_PER_REQUEST)"
@@ -223,7 +222,7 @@ async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Resp
     A lock that has run out is listed as expired, and is no error: the record is somebody else's by now.
     """
     read_query(request.scope["query_string"], Query)
-    wish = AcknowledgeRequest.model_validate_json(await _json_body(request, call))
+    wish = AcknowledgeRequest.model_validate_json(await _json_body(call))
     release = [
         Release(_lock(one, "release"), 0) if isinstance(one, str) else Release(_lock(one.lock, "release"), one.delay_ms)
         for one in wish.release
@@ -247,11 +246,9 @@ async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Resp
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-async def _json_body(request: Request, call: Call) -> bytes:
-    head = read_head(request.scope["headers"])
-    check_media_type(head)
-    check_length(head, call.bounds.limits.body_bytes)
-    return await read_body(call.receive, call.bounds.limits.body_bytes, call.bounds.buffered)
+async def _json_body(call: Call) -> bytes:
+    check_media_type(call.head)
+    return await read_body(call.head, call.receive, call.bounds)
 
 
 def name_of(part: str) -> str:

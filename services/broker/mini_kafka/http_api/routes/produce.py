@@ -18,8 +18,7 @@ from starlette.types import Receive, Scope, Send
 from mini_kafka.core.producer_sequences import ProducerSequence
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Appended
-from mini_kafka.http_api.access import read_head
-from mini_kafka.http_api.body import check_length, read_body
+from mini_kafka.http_api.body import read_body
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.connection import PATIENT_BODY
 from mini_kafka.http_api.deps import CallDep
@@ -132,8 +131,7 @@ async def produce(topic: TopicName, request: Request, call: CallDep) -> Response
     A body of any other type than JSON is one record's value. Lines of JSON are checked and appended as they come.
     """
     query = read_query(request.scope["query_string"], ProduceQuery)
-    head = read_head(request.scope["headers"])
-    media_type = head.content_type.partition(b";")[0].strip().lower().decode("latin-1")
+    media_type = call.head.content_type.partition(b";")[0].strip().lower().decode("latin-1")
     sequence = _sequence(request)
     if media_type in NDJSON:
         if sequence is not None:
@@ -141,8 +139,7 @@ async def produce(topic: TopicName, request: Request, call: CallDep) -> Response
         _refuse_record_parameters(query)
         return await _produce_lines(topic, request, call, query)
     limits = call.bounds.limits
-    check_length(head, limits.body_bytes)
-    body = await read_body(call.receive, limits.body_bytes, call.bounds.buffered)
+    body = await read_body(call.head, call.receive, call.bounds)
     if media_type == "application/json" or media_type.endswith("+json"):
         _refuse_record_parameters(query)
         records = from_json(body) if len(body) <= INLINE_BODY_BYTES else await asyncio.to_thread(from_json, body)
