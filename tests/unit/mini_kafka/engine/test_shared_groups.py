@@ -6,62 +6,23 @@ import pytest
 
 from mini_kafka.core.errors import GroupKindConflict, GroupLimitReached, GroupNotEmpty, UnknownConsumer
 from mini_kafka.core.offsets import TopicPartition
-from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.groups import AT_ONCE
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import (
     EARLIEST,
-    AcquiredRecord,
-    Caller,
     GroupMember,
-    GroupPartition,
     Release,
     ToOffset,
     ToTime,
 )
 from mini_kafka.engine.shared_groups import LOCKS_PER_SLICE
-from tests.support import sharing
 from tests.support.clock import ManualClock
+from tests.support.memory_sharing import LOCK_MS, ME, acquire, place, produce, start_acquire
 from tests.support.sharing import deliveries, locks
 from tests.support.tasks import outcome, settle
 from tests.unit.mini_kafka.engine.conftest import MakeEngine
 
 pytestmark = pytest.mark.anyio
-
-ME = Caller("test")
-LOCK_MS = 30_000
-Acquiring = asyncio.Task[list[AcquiredRecord]]
-
-
-async def produce(engine: MemoryEngine, count: int, topic: str = "orders", partition: int | None = None) -> None:
-    """Produce records as one call, which is one batch."""
-    await engine.produce(ME, topic, [NewRecord(b"x", partition=partition)] * count)
-
-
-async def acquire(
-    engine: MemoryEngine,
-    *topics: str,
-    group: str = "g",
-    max_records: int = 20_000,
-    wait_ms: int = 0,
-    lock_ms: int = LOCK_MS,
-    member: str | None = None,
-) -> list[AcquiredRecord]:
-    return await sharing.acquire(
-        engine, ME, group, *(topics or ["orders"]),
-        max_records=max_records, wait_ms=wait_ms, lock_ms=lock_ms, member=member,
-    )  # fmt: skip
-
-
-async def start_acquire(engine: MemoryEngine, *topics: str, wait_ms: int = 10_000, group: str = "g") -> Acquiring:
-    task = asyncio.create_task(acquire(engine, *topics, wait_ms=wait_ms, group=group))
-    await settle()
-    return task
-
-
-async def place(engine: MemoryEngine, group: str = "g") -> GroupPartition:
-    [found] = (await engine.describe_group(ME, group)).partitions
-    return found
 
 
 @pytest.fixture(autouse=True)
