@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from mini_kafka.core.consumer_groups import ConsumerGroups
 from mini_kafka.core.errors import BrokerStopping, OffsetOutOfRange, TopicExists, UnknownTopic
+from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.memory_budget import MemoryBudget
 from mini_kafka.core.offsets import MAX_GROUPS, CommittedOffsets, TopicPartition
 from mini_kafka.core.producer_sequences import ProducerSequence, ProducerSequences
@@ -74,6 +76,7 @@ class EngineConfig:
     share_max_lock_ms: int = MAX_LOCK_MS
     dead_letter_topic: str = DEAD_LETTER_TOPIC
     topic_defaults: TopicConfig = field(default_factory=TopicConfig)
+    group_limits: GroupLimits = field(default_factory=GroupLimits)
 
 
 class MemoryEngine:
@@ -99,8 +102,9 @@ class MemoryEngine:
         self._reader = Reader(self._topics, self._waiters, clock, batches, config.max_wait_ms)
         offset_calls = Calls()
         share_groups = ShareGroups(self._offsets, config.share_max_delivery_count, config.share_max_in_flight)
+        self._consumer_groups = ConsumerGroups(self._offsets, config.group_limits, config.max_groups)
         self._shared = SharedGroups(
-            self._topics, share_groups, self._waiters, clock, self._reader, offset_calls,
+            self._topics, share_groups, self._waiters, clock, self._reader, offset_calls, self._consumer_groups,
             max_wait_ms=config.max_wait_ms,
             max_lock_ms=config.share_max_lock_ms,
             dead_letter_pattern=config.dead_letter_topic,
@@ -108,8 +112,9 @@ class MemoryEngine:
             produce=lambda topic, records: self.produce(DEAD_LETTERS, topic, records),
         )  # fmt: skip
         self._groups = Groups(
-            self._topics, self._offsets, self._consumers, share_groups, self._shared, offset_calls, self._reader
-        )
+            self._topics, self._offsets, self._consumers, share_groups, self._consumer_groups, self._shared,
+            offset_calls, self._reader,
+        )  # fmt: skip
         self._consuming = Consuming(
             self._topics, self._consumers, self._waiters, clock, batches, config.max_wait_ms, offset_calls,
             self._shared.make_way,
