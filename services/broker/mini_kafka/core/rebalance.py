@@ -19,6 +19,10 @@ from mini_kafka.core.group_member import Joined, JoinedMember, Member, Synced
 from mini_kafka.core.group_members import GroupMembers
 
 
+LEAST_RETRY_MS = 1_000
+"""How long a rebalance that nobody has joined waits at least, whatever its members ask for: it would try all the time."""
+
+
 class State(StrEnum):
     """The states of a group, in Kafka's words."""
 
@@ -110,7 +114,7 @@ class RebalanceCycle:
             if member.join_answer is None and member.instance_id is None:
                 self.drop(member.member_id)
         if self._members and not self._members.elect_joined_leader():
-            self._await_phase(now_ms + self._members.rebalance_timeout_ms)
+            self._await_phase(now_ms + max(self._members.rebalance_timeout_ms, LEAST_RETRY_MS))
             return
         self._initial = False
         self.generation += 1
