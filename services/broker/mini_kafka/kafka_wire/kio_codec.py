@@ -52,14 +52,14 @@ def read_request(request: Request) -> Any:
 def write_response(api: Api, version: int, values: Mapping[str, Any]) -> bytes:
     """Write a response's body from the fields of all versions; times are milliseconds, ids are UUIDs.
 
-    A field that is not given has its default. A name that neither this version nor the newest has is a bug.
+    See `build_message` for what may be left out.
     """
     from kio.serial import entity_writer
 
     entity = message_type(api.name, version, "Response")
     newest = entity if version == api.highest else message_type(api.name, api.highest, "Response")
     buffer = io.BytesIO()
-    entity_writer(entity)(buffer, _build(entity, newest, {"throttle_time": 0, **values}))
+    entity_writer(entity)(buffer, build_message(entity, newest, values))
     return buffer.getvalue()
 
 
@@ -68,14 +68,20 @@ def respond(call: Call, **values: Any) -> bytes:
     return write_response(call.request.api, call.version, values)
 
 
-def _build(entity: Entity, newest: Entity | None, values: Mapping[str, Any]) -> Any:
+def build_message(entity: Entity, newest: Entity | None, values: Mapping[str, Any]) -> Any:
+    """Make a message of one version from the fields of all; what only the newest has is left out.
+
+    Numbers that are not given are 0, as in Kafka's own classes, and what may be null is null.
+
+    Raises:
+        TypeError: another field is missing that has no default, or one is not known.
+    """
     shapes = {shape.name: shape for shape in shape_of(entity)}
     newer = {} if newest is None else {shape.name: shape for shape in shape_of(newest)}
-    missing = _required(entity) - values.keys()
-    if missing:
+    values = {**_defaults(entity), **values}
+    if missing := _required(entity) - values.keys():
         raise TypeError(f"{entity.__qualname__} needs {sorted(missing)} too")
-    unknown = values.keys() - shapes.keys() - newer.keys() - {"throttle_time"}
-    if unknown:
+    if unknown := values.keys() - shapes.keys() - newer.keys():
         raise TypeError(f"{entity.__qualname__} has no fields {sorted(unknown)}, and neither has a newer version")
     return entity(
         **{name: _value(shape, newer.get(name), values[name]) for name, shape in shapes.items() if name in values}
@@ -87,6 +93,14 @@ def _required(entity: Entity) -> frozenset[str]:
     return frozenset(field.name for field in fields(entity) if field.default is MISSING)
 
 
+@cache
+def _defaults(entity: Entity) -> Mapping[str, Any]:
+    required = [shape for shape in shape_of(entity) if shape.name in _required(entity)]
+    nulls = {shape.name: None for shape in required if shape.is_nullable}
+    zeros = {shape.name: 0 for shape in required if shape.is_number}
+    return {**nulls, **zeros}
+
+
 def _value(shape: FieldShape, newer: FieldShape | None, value: Any) -> Any:
     if shape.is_array:
         elements: Iterable[Any] | None = value
@@ -96,13 +110,15 @@ def _value(shape: FieldShape, newer: FieldShape | None, value: Any) -> Any:
 
 def _element(shape: FieldShape, newer: FieldShape | None, value: Any) -> Any:
     if shape.entity is not None:
-        return _build(shape.entity, newer.entity if newer else None, value)
+        return build_message(shape.entity, newer.entity if newer else None, value)
     if shape.kafka_type == "error_code":
         from kio.schema.errors import ErrorCode
 
         return ErrorCode(value)
     if shape.kafka_type in {"timedelta_i32", "timedelta_i64"}:
         return timedelta(milliseconds=value)
+    if shape.kafka_type == "bool":
+        return bool(value)
     if shape.kafka_type == "uuid":
         return None if value == NO_ID else value
     return value

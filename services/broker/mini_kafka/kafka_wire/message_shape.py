@@ -56,6 +56,11 @@ class FieldShape:
     is_nullable: bool
     tag: int | None
 
+    @property
+    def is_number(self) -> bool:
+        """Whether it is one number, time, code or truth value."""
+        return not self.is_array and self.kafka_type in _SIZES and self.kafka_type != "uuid"
+
 
 @cache
 def shape_of(entity: Entity) -> tuple[FieldShape, ...]:

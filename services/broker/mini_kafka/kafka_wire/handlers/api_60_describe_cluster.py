@@ -26,7 +26,6 @@ def handle(call: Call) -> bytes:
         )
     return respond(
         call,
-        error_code=ErrorCode.NONE,
         cluster_id=connection.identity.cluster_id,
         controller_id=connection.identity.node_id,
         brokers=[
@@ -34,7 +33,6 @@ def handle(call: Call) -> bytes:
                 "broker_id": connection.identity.node_id,
                 "host": connection.advertised.host,
                 "port": connection.advertised.port,
-                "is_fenced": False,
             }
         ],
     )
