@@ -18,9 +18,8 @@ from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.group_member import Joined, JoinedMember, Member, Synced
 from mini_kafka.core.group_members import GroupMembers
 
-
 LEAST_RETRY_MS = 1_000
-"""How long a rebalance that nobody has joined waits at least, whatever its members ask for: it would try all the time."""
+"""How long a rebalance that nobody has joined waits at least, whatever its members ask for: no time would be a spin."""
 
 
 class State(StrEnum):

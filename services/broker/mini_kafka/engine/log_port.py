@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from mini_kafka.engine.group_coordinator import GroupCoordinator
+from mini_kafka.engine.group_offsets import GroupOffsets
 from mini_kafka.engine.port import Engine
 
 
@@ -27,6 +29,14 @@ class LogEngine(Engine, Protocol):
     @property
     def cluster_id(self) -> str:
         """Name this cluster as Kafka does: 22 characters of base64url."""
+
+    @property
+    def coordinator(self) -> GroupCoordinator:
+        """Whom the members of groups ask."""
+
+    @property
+    def group_offsets(self) -> GroupOffsets:
+        """Whom they ask for what groups have committed."""
 
     def topic_shapes(self) -> Iterable[TopicShape]:
         """List all topics by name, without their records."""

@@ -6,6 +6,8 @@ from uuid import UUID, uuid4
 
 from mini_kafka.core.topic import Topic
 from mini_kafka.engine.clock import Clock
+from mini_kafka.engine.group_coordinator import GroupCoordinator
+from mini_kafka.engine.group_offsets import GroupOffsets
 from mini_kafka.engine.log_port import TopicShape
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 
@@ -16,6 +18,10 @@ class MemoryLogEngine(MemoryEngine):
     def __init__(self, config: EngineConfig, clock: Clock | None = None) -> None:
         super().__init__(config, clock)
         self._cluster_id = "M" + urlsafe_b64encode(uuid4().bytes).decode()[:21]
+        self.coordinator = GroupCoordinator(self._clock, self._consumer_groups, self._shared)
+        self.group_offsets = GroupOffsets(
+            self._clock, self._topics, self._offsets, self._consumer_groups, self._shared, self.coordinator
+        )
 
     @property
     def cluster_id(self) -> str:
@@ -35,6 +41,11 @@ class MemoryLogEngine(MemoryEngine):
         """Find a topic by its id."""
         topic = self._topics.find_by_id(topic_id)
         return None if topic is None else _shape(topic)
+
+    async def close(self) -> None:
+        """End all waiting, that of groups' members too, and refuse new records from now on."""
+        self.coordinator.close()
+        await super().close()
 
 
 def _shape(topic: Topic) -> TopicShape:
