@@ -14,6 +14,7 @@ from mini_kafka.core.errors import (
     GroupIsSubscribed,
     GroupNotEmpty,
     GroupNotFound,
+    InvalidGroupName,
     UnknownMember,
     UnknownPartition,
     UnknownTopic,
@@ -70,6 +71,8 @@ class GroupOffsets:
                 continue
             if len(metadata) > limit:
                 refused[partition] = CommitMetadataTooLarge(len(metadata), limit)
+            elif offset < 0:  # what Kafka answers to who has committed nothing
+                self._offsets.forget(name, partition)
             else:
                 self._offsets.commit(name, partition, offset, CommitDetails(leader_epoch, metadata, now_ms))
         return refused
@@ -101,9 +104,12 @@ class GroupOffsets:
         """Forget what a group has committed in partitions that none of its members reads, and give what was refused.
 
         Raises:
+            InvalidGroupName: it has no name.
             GroupNotFound: nobody knows the group.
             GroupNotEmpty: it has members, and what they read cannot be known.
         """
+        if not name:
+            raise InvalidGroupName
         wanted = list(partitions)
         group = self._groups.find(name)
         if group is None and not self._offsets.has_group(name):

@@ -19,7 +19,9 @@ from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.handlers.topic_names import topic_key, topic_name
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
 
+LEADER_EPOCH = 5
 SEVERAL_GROUPS = 8
+TOPIC_IDS = 10
 
 
 def handle(call: Call) -> bytes:
@@ -43,12 +45,14 @@ def _topics(call: Call, group: str, topics: Iterable[Any] | None) -> list[dict[s
         name = topic_name(call, topic)
         if name is None:
             partitions = [
-                _partition(number, None) | {"error_code": ErrorCode.UNKNOWN_TOPIC_ID}
+                _partition(call, number, None) | {"error_code": ErrorCode.UNKNOWN_TOPIC_ID}
                 for number in topic.partition_indexes
             ]
         else:
             found = fetch(call.caller, group, [TopicPartition(name, number) for number in topic.partition_indexes])
-            partitions = [_partition(number, found[TopicPartition(name, number)]) for number in topic.partition_indexes]
+            partitions = [
+                _partition(call, number, found[TopicPartition(name, number)]) for number in topic.partition_indexes
+            ]
         answer.append({**topic_key(topic), "partitions": partitions})
     return answer
 
@@ -56,11 +60,11 @@ def _topics(call: Call, group: str, topics: Iterable[Any] | None) -> list[dict[s
 def _all_topics(call: Call, committed: dict[TopicPartition, OffsetAndMetadata | None]) -> list[dict[str, Any]]:
     by_topic: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for (name, number), offset in committed.items():
-        by_topic[name].append(_partition(number, offset))
+        by_topic[name].append(_partition(call, number, offset))
     answer: list[dict[str, Any]] = []
     for name, partitions in by_topic.items():
         shape = call.engine.topic_shape(name)
-        if call.request.api.highest == call.version:
+        if call.version >= TOPIC_IDS:
             if shape is not None:
                 answer.append({"topic_id": shape.topic_id, "partitions": partitions})
         else:
@@ -68,11 +72,7 @@ def _all_topics(call: Call, committed: dict[TopicPartition, OffsetAndMetadata | 
     return answer
 
 
-def _partition(number: int, committed: OffsetAndMetadata | None) -> dict[str, Any]:
+def _partition(call: Call, number: int, committed: OffsetAndMetadata | None) -> dict[str, Any]:
     offset, leader_epoch, metadata = committed or OffsetAndMetadata(-1, -1, "")
-    return {
-        "partition_index": number,
-        "committed_offset": offset,
-        "committed_leader_epoch": leader_epoch,
-        "metadata": metadata,
-    }
+    epoch = {"committed_leader_epoch": leader_epoch} if call.version >= LEADER_EPOCH else {}
+    return {"partition_index": number, "committed_offset": offset, "metadata": metadata, **epoch}

@@ -5,7 +5,7 @@
 - 5 may say why; nobody here reads it.
 """
 
-from mini_kafka.core.errors import BrokerError
+from mini_kafka.core.errors import BrokerError, UnknownMember
 from mini_kafka.core.group_member import Leaver
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, group_code
@@ -25,6 +25,8 @@ def handle(call: Call) -> bytes:
     )
     try:
         results = call.engine.coordinator.leave(call.caller, request.group_id, leavers)
+    except UnknownMember as error:  # there is no such group
+        results = [error] * len(leavers)
     except BrokerError as error:
         return respond(call, error_code=group_code(error), members=[])
     codes = [ErrorCode.NONE if result is None else group_code(result) for result in results]

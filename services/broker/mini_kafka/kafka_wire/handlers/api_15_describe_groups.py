@@ -17,8 +17,8 @@ from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
 
 NOT_FOUND = 6
-ALL_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8
-"""Read, delete and describe, as bits of Kafka's `AclOperation`."""
+ALL_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11
+"""Read, delete, describe, and describe and alter configs, as bits of Kafka's `AclOperation`."""
 NO_OPERATIONS = -(2**31)
 """What is answered to who does not ask."""
 

@@ -9,7 +9,7 @@ all others are of type `classic`, with the protocol type of their members or non
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
 
-CLASSIC, SHARE = "Classic", "Share"
+CLASSIC, SHARE = "classic", "share"
 
 
 async def handle(call: Call) -> bytes:
@@ -22,9 +22,9 @@ async def handle(call: Call) -> bytes:
         kind = SHARE if group.kind == "shared" else CLASSIC
         if states and group.state.lower() not in states:
             continue
-        if types and kind.lower() not in types:
+        if types and kind not in types:
             continue
-        protocol_type = "share" if group.kind == "shared" else group.protocol_type
+        protocol_type = SHARE if group.kind == "shared" else group.protocol_type
         groups.append(
             {"group_id": group.name, "protocol_type": protocol_type, "group_state": group.state, "group_type": kind}
         )
