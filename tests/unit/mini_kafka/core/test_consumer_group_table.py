@@ -118,9 +118,7 @@ REQUESTS: dict[str, Ask] = {
     "sync static, wrong id": lambda trial: trial.sync("leader", instance_id="s"),
     "heartbeat unknown": lambda trial: trial.heartbeat("unknown"),
     "heartbeat follower": lambda trial: trial.heartbeat("follower"),
-    "heartbeat follower, generation before": lambda trial: trial.heartbeat(
-        "follower", generation=trial.generation - 1
-    ),
+    "heartbeat follower, generation before": lambda trial: trial.heartbeat("follower", generation=trial.generation - 1),
     "heartbeat static": lambda trial: trial.heartbeat("static", instance_id="s"),
     "heartbeat static, wrong id": lambda trial: trial.heartbeat("leader", instance_id="s"),
     "commit from outside": commit("", -1),
