@@ -6,10 +6,17 @@ ApiVersions is read from it, and so are the sessions' checks. `SKIPPED.md` says 
 from collections.abc import Mapping
 
 from mini_kafka.kafka_wire.call import Api
-from mini_kafka.kafka_wire.handlers import api_18_api_versions, api_60_describe_cluster
+from mini_kafka.kafka_wire.handlers import (
+    api_03_metadata,
+    api_10_find_coordinator,
+    api_18_api_versions,
+    api_60_describe_cluster,
+)
 
 # key, name, lowest and highest version, first flexible version, handler
 _LISTED: tuple[Api, ...] = (
+    Api(3, "Metadata", 0, 13, 9, api_03_metadata.handle),
+    Api(10, "FindCoordinator", 0, 6, 3, api_10_find_coordinator.handle),
     Api(18, "ApiVersions", 0, 4, 3, lambda call: api_18_api_versions.handle(call, _LISTED)),
     Api(60, "DescribeCluster", 0, 2, 0, api_60_describe_cluster.handle),
 )
