@@ -5,17 +5,14 @@ Kafka groups have modules of their own, whose protocols are bases of `LogEngine`
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from mini_kafka.engine.group_coordinator import GroupCoordinator
-from mini_kafka.engine.group_offsets import GroupOffsets
+from mini_kafka.engine.group_port import GroupEngine
 from mini_kafka.engine.port import Engine
 
 
-@dataclass(frozen=True, slots=True)
-class TopicShape:
+class TopicShape(NamedTuple):
     """What a client has to know to find a topic's partitions."""
 
     name: str
@@ -23,7 +20,7 @@ class TopicShape:
     partitions: int
 
 
-class LogEngine(Engine, Protocol):
+class LogEngine(Engine, GroupEngine, Protocol):
     """An engine that owns its log."""
 
     @property
@@ -31,12 +28,8 @@ class LogEngine(Engine, Protocol):
         """Name this cluster as Kafka does: 22 characters of base64url."""
 
     @property
-    def coordinator(self) -> GroupCoordinator:
-        """Whom the members of groups ask."""
-
-    @property
-    def group_offsets(self) -> GroupOffsets:
-        """Whom they ask for what groups have committed."""
+    def topic_changes(self) -> int:
+        """Count how often a topic came, went or got partitions: as long as it is the same, so are the shapes."""
 
     def topic_shapes(self) -> Iterable[TopicShape]:
         """List all topics by name, without their records."""

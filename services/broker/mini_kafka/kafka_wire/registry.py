@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 from mini_kafka.kafka_wire.call import Api
 from mini_kafka.kafka_wire.handlers import (
+    api_03_metadata,
     api_08_offset_commit,
     api_09_offset_fetch,
+    api_10_find_coordinator,
     api_11_join_group,
     api_12_heartbeat,
     api_13_leave_group,
@@ -24,8 +26,10 @@ from mini_kafka.kafka_wire.handlers import (
 
 # key, name, lowest and highest version, first flexible version, handler
 _LISTED: tuple[Api, ...] = (
+    Api(3, "Metadata", 0, 13, 9, api_03_metadata.handle),
     Api(8, "OffsetCommit", 2, 10, 8, api_08_offset_commit.handle),
     Api(9, "OffsetFetch", 1, 10, 6, api_09_offset_fetch.handle),
+    Api(10, "FindCoordinator", 0, 6, 3, api_10_find_coordinator.handle),
     Api(11, "JoinGroup", 0, 9, 6, api_11_join_group.handle),
     Api(12, "Heartbeat", 0, 4, 4, api_12_heartbeat.handle),
     Api(13, "LeaveGroup", 0, 5, 4, api_13_leave_group.handle),
