@@ -92,11 +92,21 @@ def _checked_url(value: str) -> str:
     raise ValueError("is not the address of a broker: write http://HOST:PORT")
 
 
+def _checked_host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if re.fullmatch(_HOST, host.removeprefix("[").removesuffix("]")) and port.isdecimal() and 0 < int(port) < 65536:
+        return value
+    raise ValueError("is not an address: write HOST:PORT")
+
+
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """A list that is written `a,b,c`."""
 
 KafkaName = Annotated[str, AfterValidator(_checked_name)]
 """The name of a topic, a producer or a consumer, refused in words instead of a pattern."""
+
+HostAndPort = Annotated[str, AfterValidator(_checked_host_and_port)]
+"""An address for clients: `HOST:PORT`, an IPv6 address in brackets."""
 
 BrokerUrl = Annotated[str, AfterValidator(_checked_url)]
 """Where a broker's HTTP API is."""

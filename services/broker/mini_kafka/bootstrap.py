@@ -14,14 +14,21 @@ from starlette.types import ASGIApp
 
 from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.clock import Clock
-from mini_kafka.engine.memory import EngineConfig, MemoryEngine
+from mini_kafka.engine.log_port import LogEngine
+from mini_kafka.engine.memory import EngineConfig
+from mini_kafka.engine.memory_log import MemoryLogEngine
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import AccessPolicy
 from mini_kafka.http_api.bounds import Bounds, HttpLimits
 from mini_kafka.http_api.connection import Limits
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoutes
-from mini_kafka.http_api.server import HttpServer, bind
+from mini_kafka.http_api.server import HttpServer
+from mini_kafka.kafka_wire.addresses import Advertiser, default_gateway
+from mini_kafka.kafka_wire.call import BrokerIdentity
+from mini_kafka.kafka_wire.registry import APIS
+from mini_kafka.kafka_wire.server import KafkaServer
+from mini_kafka.listening import Address, bind
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.logging_setup import say
 
@@ -44,9 +51,9 @@ def raise_open_files_limit() -> None:
         return
 
 
-def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> MemoryEngine:
+def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> MemoryLogEngine:
     """Build the engine that the settings describe."""
-    return MemoryEngine(
+    return MemoryLogEngine(
         EngineConfig(
             memory_limit=int(settings.memory_limit),
             num_partitions=settings.num_partitions,
@@ -82,6 +89,22 @@ def build_bounds(settings: BrokerSettings) -> Bounds:
     )
 
 
+def build_kafka_server(settings: BrokerSettings, engine: LogEngine) -> KafkaServer | None:
+    """Build the listener for Kafka clients, or none where the settings want none.
+
+    Raises:
+        CannotListen: the address cannot be had.
+    """
+    if settings.kafka_port is None:
+        return None
+    listening = bind(settings.host, settings.kafka_port, flags="--host and --kafka-port (off closes it)")
+    advertiser = Advertiser(
+        Address.of(listening).port, None, Address.parse(settings.published_kafka), default_gateway()
+    )
+    identity = BrokerIdentity(settings.node_id, engine.cluster_id)
+    return KafkaServer(listening, APIS, engine, identity, advertiser, settings.socket_request_max_bytes)
+
+
 async def load_app(gate: Gate, engine: Engine, bounds: Bounds) -> None:
     """Import FastAPI and hand the application to the gate."""
 
@@ -104,9 +127,13 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     bounds = build_bounds(settings)
     gate = Gate(engine, AccessPolicy(settings.allowed_hosts), bounds)
     limits = Limits(settings.header_timeout, settings.body_timeout, settings.idle_timeout, int(settings.max_head_bytes))
-    server = HttpServer(gate, bind(settings.host, settings.http_port), limits)
+    server = HttpServer(gate, bind(settings.host, settings.http_port, flags="--host and --http-port"), limits)
+    kafka = build_kafka_server(settings, engine)
     await server.start()
-    say(f"listening http={server.address}")  # the line that scripts wait for
+    if kafka is not None:
+        await kafka.start()
+    # The line that scripts wait for.
+    say(f"listening http={server.address}" + (f" kafka={kafka.address}" if kafka is not None else ""))
     loading = asyncio.create_task(load_app(gate, engine, bounds))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -116,6 +143,8 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         await stopping
     logger.info("stopping")
     await engine.close()
+    if kafka is not None:
+        kafka.stop()
     await server.stop()
 
 

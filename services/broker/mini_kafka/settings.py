@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field
+from pydantic import BeforeValidator, ByteSize, Field
 from pydantic_settings import SettingsConfigDict
 
 from mini_kafka_shared.logging_setup import LogLevel
-from mini_kafka_shared.settings import CommaSeparated, Settings
+from mini_kafka_shared.settings import CommaSeparated, HostAndPort, Settings
 
 INT64_MAX = 2**63 - 1
 GIB = 1024**3
@@ -34,6 +34,7 @@ def default_memory_limit() -> ByteSize:
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+PortOrOff = Annotated[Port | None, BeforeValidator(lambda value: None if value in {"", "off"} else value)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -48,6 +49,15 @@ class BrokerSettings(Settings):
         description="The address to listen on; loopback by default, 0.0.0.0 opens the broker to the network.",
     )
     http_port: Port = Field(default=8000, description="The port of the HTTP API; 0 picks a free one.")
+    kafka_port: PortOrOff = Field(
+        default=9092, description="The port for Kafka clients; 0 picks a free one, off (or empty) leaves it closed."
+    )
+    published_kafka: HostAndPort = Field(
+        default="127.0.0.1:9092",
+        title="HOST:PORT",
+        description="Where Kafka clients reach the broker's container through its published port: what a client is "
+        "told whose connection comes from the container's default gateway.",
+    )
     log_level: LogLevel = Field(default="info", description="How much to log: debug, info, warning or error.")
     memory_limit: ByteSize = Field(
         default_factory=default_memory_limit,
@@ -56,6 +66,14 @@ class BrokerSettings(Settings):
         title="SIZE",
         description="What all topics together may hold, in bytes or as 512MiB; over it a produce is refused with 429. "
         "Unset: half of the container's memory limit, or 1GiB where there is none.",
+    )
+    node_id: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        default=1, description="The broker's number in the answers to Kafka clients (Kafka's node.id)."
+    )
+    socket_request_max_bytes: Annotated[int, Field(ge=1024, le=2**31 - 1)] = Field(
+        default=104_857_600,
+        description="The largest request of a Kafka client, in bytes; a larger one ends its connection "
+        "(Kafka's socket.request.max.bytes).",
     )
     num_partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=1, description="How many partitions a new topic gets (Kafka's num.partitions)."

@@ -103,6 +103,7 @@ class Topics:
         self._max_partitions = max_partitions
         self.partition_count = 0
         self._topics: dict[str, Topic] = {}
+        self._by_id: dict[UUID, Topic] = {}
         self._collision_keys: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Topic]:
@@ -126,6 +127,10 @@ class Topics:
         """Give a topic, or None where there is none of this name."""
         return self._topics.get(name)
 
+    def find_by_id(self, topic_id: UUID) -> Topic | None:
+        """Give a topic, or None where there is none of this id."""
+        return self._by_id.get(topic_id)
+
     def create(self, name: str, topic_id: UUID, config: TopicConfig, partitions: int) -> Topic:
         """Make a topic with empty partitions.
 
@@ -147,7 +152,7 @@ class Topics:
             )
         self._check_limit(partitions)
         topic = Topic(name, topic_id, config, partitions, self._budget)
-        self._topics[name] = topic
+        self._topics[name] = self._by_id[topic_id] = topic
         self.partition_count += partitions
         self._collision_keys[key] = name
         return topic
@@ -175,7 +180,7 @@ class Topics:
             UnknownTopic: it does not exist.
         """
         topic = self.get(name)
-        del self._topics[name]
+        del self._topics[name], self._by_id[topic.topic_id]
         self.partition_count -= len(topic.logs)
         del self._collision_keys[name.replace(".", "_")]
         return topic

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mini_kafka.http_api.server import Address
+from mini_kafka.listening import Address
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""The memory engine with what only the Kafka listener asks: `LogEngine`, answered from the core."""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from uuid import UUID, uuid4
+
+from mini_kafka.core.topic import Topic
+from mini_kafka.engine.clock import Clock
+from mini_kafka.engine.log_port import TopicShape
+from mini_kafka.engine.memory import EngineConfig, MemoryEngine
+
+
+class MemoryLogEngine(MemoryEngine):
+    """A memory engine that Kafka clients can be served from."""
+
+    def __init__(self, config: EngineConfig, clock: Clock | None = None) -> None:
+        super().__init__(config, clock)
+        self._cluster_id = "M" + urlsafe_b64encode(uuid4().bytes).decode()[:21]
+
+    @property
+    def cluster_id(self) -> str:
+        """Name this cluster: as long as Kafka's names, and another one at each start. It never looks like a flag."""
+        return self._cluster_id
+
+    def topic_shapes(self) -> Iterable[TopicShape]:
+        """List all topics by name, without their records."""
+        return sorted((_shape(topic) for topic in self._topics), key=lambda shape: shape.name)
+
+    def topic_shape(self, name: str) -> TopicShape | None:
+        """Find a topic by its name."""
+        topic = self._topics.find(name)
+        return None if topic is None else _shape(topic)
+
+    def topic_shape_by_id(self, topic_id: UUID) -> TopicShape | None:
+        """Find a topic by its id."""
+        topic = self._topics.find_by_id(topic_id)
+        return None if topic is None else _shape(topic)
+
+
+def _shape(topic: Topic) -> TopicShape:
+    return TopicShape(topic.name, topic.topic_id, len(topic.logs))

@@ -1,0 +1,64 @@
+"""One table from core error to Kafka's error code, as `http_api.errors` has one to HTTP's status."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+from mini_kafka.core import errors as core
+
+
+class ErrorCode(IntEnum):
+    """Kafka's error codes (`org.apache.kafka.common.protocol.Errors`), as far as this broker gives them."""
+
+    NONE = 0
+    OFFSET_OUT_OF_RANGE = 1
+    UNKNOWN_TOPIC_OR_PARTITION = 3
+    NOT_LEADER_OR_FOLLOWER = 6
+    MESSAGE_TOO_LARGE = 10
+    COORDINATOR_NOT_AVAILABLE = 15
+    INVALID_TOPIC_EXCEPTION = 17
+    INCONSISTENT_GROUP_PROTOCOL = 23
+    UNKNOWN_MEMBER_ID = 25
+    UNSUPPORTED_VERSION = 35
+    TOPIC_ALREADY_EXISTS = 36
+    INVALID_PARTITIONS = 37
+    INVALID_CONFIG = 40
+    INVALID_REQUEST = 42
+    POLICY_VIOLATION = 44
+    OUT_OF_ORDER_SEQUENCE_NUMBER = 45
+    INVALID_PRODUCER_EPOCH = 47
+    NON_EMPTY_GROUP = 68
+    GROUP_ID_NOT_FOUND = 69
+    GROUP_MAX_SIZE_REACHED = 81
+    INVALID_RECORD = 87
+    THROTTLING_QUOTA_EXCEEDED = 89
+    UNKNOWN_TOPIC_ID = 100
+    MISMATCHED_ENDPOINT_TYPE = 114
+
+
+KAFKA_CODE: Mapping[type[core.BrokerError], ErrorCode] = {
+    core.InvalidTopic: ErrorCode.INVALID_TOPIC_EXCEPTION,
+    core.TopicExists: ErrorCode.TOPIC_ALREADY_EXISTS,
+    core.UnknownTopic: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    core.UnknownPartition: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    core.InvalidPartitions: ErrorCode.INVALID_PARTITIONS,
+    core.InvalidConfig: ErrorCode.INVALID_CONFIG,
+    core.PartitionLimitReached: ErrorCode.POLICY_VIOLATION,
+    core.GroupLimitReached: ErrorCode.GROUP_MAX_SIZE_REACHED,
+    core.GroupNotFound: ErrorCode.GROUP_ID_NOT_FOUND,
+    core.GroupNotEmpty: ErrorCode.NON_EMPTY_GROUP,
+    core.GroupKindConflict: ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+    core.InvalidRecord: ErrorCode.INVALID_RECORD,
+    core.SequenceGap: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    core.ProducerFenced: ErrorCode.INVALID_PRODUCER_EPOCH,
+    core.RecordTooLarge: ErrorCode.MESSAGE_TOO_LARGE,
+    core.OffsetOutOfRange: ErrorCode.OFFSET_OUT_OF_RANGE,
+    core.UnknownConsumer: ErrorCode.UNKNOWN_MEMBER_ID,
+    core.MemoryLimitReached: ErrorCode.THROTTLING_QUOTA_EXCEEDED,
+    # What a Kafka broker says that gives its partitions away before it stops: look for the leader, and try again.
+    core.BrokerStopping: ErrorCode.NOT_LEADER_OR_FOLLOWER,
+}
+
+
+def kafka_code(error: core.BrokerError) -> ErrorCode:
+    """Look up the code of a refusal."""
+    return KAFKA_CODE[type(error)]

@@ -1,0 +1,124 @@
+"""Requests and responses by kio's dataclasses, one for each version: for every API that is not on the hot path.
+
+kio is imported with the first request that needs it, and each version of a message with its first request.
+A handler reads the attributes that its request's version has, and answers with the fields of all versions, as nested
+mappings; those that the version lacks are left out.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from datetime import timedelta
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from mini_kafka.kafka_wire.call import Api, Call, Request
+from mini_kafka.kafka_wire.errors import WireError
+from mini_kafka.kafka_wire.message_shape import Entity, FieldShape, check_lengths, shape_of
+from mini_kafka.kafka_wire.primitives import NO_ID
+
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+@cache
+def message_type(api_name: str, version: int, kind: str) -> Entity:
+    """Find kio's dataclass: `kind` is "Request" or "Response"."""
+    folder = _WORD.sub("_", api_name).lower()
+    module = import_module(f"kio.schema.{folder}.v{version}.{kind.lower()}")
+    found: Entity = getattr(module, api_name + kind)
+    return found
+
+
+def read_request(request: Request) -> Any:
+    """Give kio's dataclass of a request's body.
+
+    Raises:
+        WireError: the body is not what the version of this API says.
+    """
+    from kio.serial import entity_reader
+    from kio.serial.errors import SerialError
+
+    entity = message_type(request.api.name, request.version, "Request")
+    check_lengths(entity, request.body)
+    try:
+        message, _ = entity_reader(entity)(bytes(request.body), 0)
+    except (SerialError, ValueError, OverflowError) as error:
+        raise WireError(f"{request.api.name} version {request.version} cannot be read: {error}") from error
+    return message
+
+
+def write_response(api: Api, version: int, values: Mapping[str, Any]) -> bytes:
+    """Write a response's body from the fields of all versions; times are milliseconds, ids are UUIDs.
+
+    See `build_message` for what may be left out.
+    """
+    from kio.serial import entity_writer
+
+    entity = message_type(api.name, version, "Response")
+    newest = entity if version == api.highest else message_type(api.name, api.highest, "Response")
+    buffer = io.BytesIO()
+    entity_writer(entity)(buffer, build_message(entity, newest, values))
+    return buffer.getvalue()
+
+
+def respond(call: Call, **values: Any) -> bytes:
+    """Write the response to a call; see `write_response`."""
+    return write_response(call.request.api, call.version, values)
+
+
+def build_message(entity: Entity, newest: Entity | None, values: Mapping[str, Any]) -> Any:
+    """Make a message of one version from the fields of all; what only the newest has is left out.
+
+    Numbers that are not given are 0, as in Kafka's own classes, and what may be null is null.
+
+    Raises:
+        TypeError: another field is missing that has no default, or one is not known.
+    """
+    shapes = {shape.name: shape for shape in shape_of(entity)}
+    newer = {} if newest is None else {shape.name: shape for shape in shape_of(newest)}
+    values = {**_defaults(entity), **values}
+    if missing := _required(entity) - values.keys():
+        raise TypeError(f"{entity.__qualname__} needs {sorted(missing)} too")
+    if unknown := values.keys() - shapes.keys() - newer.keys():
+        raise TypeError(f"{entity.__qualname__} has no fields {sorted(unknown)}, and neither has a newer version")
+    return entity(
+        **{name: _value(shape, newer.get(name), values[name]) for name, shape in shapes.items() if name in values}
+    )
+
+
+@cache
+def _required(entity: Entity) -> frozenset[str]:
+    return frozenset(field.name for field in fields(entity) if field.default is MISSING)
+
+
+@cache
+def _defaults(entity: Entity) -> Mapping[str, Any]:
+    required = [shape for shape in shape_of(entity) if shape.name in _required(entity)]
+    nulls = {shape.name: None for shape in required if shape.is_nullable}
+    zeros = {shape.name: 0 for shape in required if shape.is_number}
+    return {**nulls, **zeros}
+
+
+def _value(shape: FieldShape, newer: FieldShape | None, value: Any) -> Any:
+    if shape.is_array:
+        elements: Iterable[Any] | None = value
+        return None if elements is None else tuple(_element(shape, newer, element) for element in elements)
+    return None if value is None else _element(shape, newer, value)
+
+
+def _element(shape: FieldShape, newer: FieldShape | None, value: Any) -> Any:
+    if shape.entity is not None:
+        return build_message(shape.entity, newer.entity if newer else None, value)
+    if shape.kafka_type == "error_code":
+        from kio.schema.errors import ErrorCode
+
+        return ErrorCode(value)
+    if shape.kafka_type in {"timedelta_i32", "timedelta_i64"}:
+        return timedelta(milliseconds=value)
+    if shape.kafka_type == "bool":
+        return bool(value)
+    if shape.kafka_type == "uuid":
+        return None if value == NO_ID else value
+    return value

@@ -1,0 +1,173 @@
+"""The sockets of the Kafka listener: a thin shell around `Session`, one for each connection.
+
+It reads and writes, calls handlers, and closes. A connection that breaks the protocol is closed with one line
+in the log, and no other connection notices.
+"""
+
+import asyncio
+import inspect
+import logging
+import socket
+from collections.abc import Awaitable, Mapping
+
+from mini_kafka.engine.log_port import LogEngine
+from mini_kafka.kafka_wire.addresses import Advertiser
+from mini_kafka.kafka_wire.call import Answer, Api, BrokerIdentity, Call, Connection
+from mini_kafka.kafka_wire.errors import WireError
+from mini_kafka.kafka_wire.session import Session
+from mini_kafka.listening import BACKLOG, Address
+
+logger = logging.getLogger(__name__)
+
+COPIED_TOGETHER_BYTES = 64 * 1024
+"""An answer of several pieces up to this size is one write; of a larger one nothing is copied."""
+
+
+class KafkaProtocol(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, server: "KafkaServer") -> None:
+        self._server = server
+        self._session = Session(server.apis, server.max_request_bytes)
+        self._transport: asyncio.Transport
+        self._connection: Connection
+        self._waiting: asyncio.Task[None] | None = None
+        self._may_write = True
+        self._is_reading = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Learn who is there."""
+        self._transport = transport
+        peer = transport.get_extra_info("peername") or ("?", 0)
+        local = transport.get_extra_info("sockname") or ("?", 0)
+        self._peer = f"{peer[0]}:{peer[1]}"
+        self._connection = self._server.introduce(str(peer[0]), str(local[0]))
+        self._server.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        """Stop what still works for this client."""
+        self._server.connections.discard(self)
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and answer what can be answered."""
+        self._session.receive(data)
+        self._work()
+
+    def pause_writing(self) -> None:
+        """Begin nothing more until the client has read."""
+        self._may_write = False
+
+    def resume_writing(self) -> None:
+        """Go on with what waited."""
+        self._may_write = True
+        self._work()
+
+    def close(self) -> None:
+        """Close the connection; what was written is still sent."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._transport.abort()
+
+    def _work(self) -> None:
+        """Answer one request after the other, as far as there is no waiting."""
+        try:
+            while self._may_write and not self._transport.is_closing():
+                request = self._session.next_request()
+                if request is None:
+                    break
+                answer = request.api.handle(Call(request, self._connection))
+                if inspect.isawaitable(answer):
+                    self._waiting = asyncio.ensure_future(self._answer_later(answer))
+                    break
+                self._session.respond(answer)
+                self._flush()
+        except Exception as error:  # noqa: BLE001 - a bug ends one connection, not the broker
+            self._fail(error)
+        self._flush()
+        self._read_or_rest()
+
+    async def _answer_later(self, answer: Awaitable[Answer]) -> None:
+        try:
+            self._session.respond(await answer)
+        except Exception as error:  # noqa: BLE001 - see _work
+            self._fail(error)
+            return
+        finally:
+            self._waiting = None
+        self._work()
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, WireError):
+            logger.warning("%s closed: %s", self._peer, error)
+        else:
+            logger.error("%s closed: the broker failed on its request", self._peer, exc_info=error)
+        self._transport.close()
+
+    def _flush(self) -> None:
+        parts = self._session.take_outgoing()
+        if not parts or self._transport.is_closing():
+            return
+        if sum(map(len, parts)) <= COPIED_TOGETHER_BYTES:
+            self._transport.write(b"".join(parts))
+        else:
+            self._transport.writelines(parts)
+
+    def _read_or_rest(self) -> None:
+        should_read = self._session.wants_data and self._may_write
+        if should_read is self._is_reading or self._transport.is_closing():
+            return
+        self._is_reading = should_read
+        if should_read:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+
+class KafkaServer:
+    """The listener: a socket, and the connections on it."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        apis: Mapping[int, Api],
+        engine: LogEngine,
+        identity: BrokerIdentity,
+        advertiser: Advertiser,
+        max_request_bytes: int,
+    ) -> None:
+        self.apis = apis
+        self.max_request_bytes = max_request_bytes
+        self.connections: set[KafkaProtocol] = set()
+        self._engine = engine
+        self._identity = identity
+        self._advertiser = advertiser
+        self._socket = listening
+        self._server: asyncio.Server | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where it listens; the port is the real one."""
+        return Address.of(self._socket)
+
+    def introduce(self, peer_host: str, local_host: str) -> Connection:
+        """Say what a new connection's calls have to know."""
+        advertised = self._advertiser.address_for(peer_host, local_host)
+        return Connection(self._engine, self._identity, advertised, peer_host)
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: KafkaProtocol(self), sock=self._socket, backlog=BACKLOG
+        )
+
+    def stop(self) -> None:
+        """Stop listening, and close every connection once what was written to it is sent."""
+        if self._server is None:
+            return
+        self._server.close()
+        for connection in tuple(self.connections):
+            connection.close()
