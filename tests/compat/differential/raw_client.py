@@ -125,9 +125,9 @@ def message_type(api: str, version: int, kind: str) -> Any:
 
 
 def build(entity: Any, values: dict[str, Any]) -> Any:
-    """Make one of kio's values out of plain ones: mappings for structures, lists for arrays; unknown names are left out.
+    """Make one of kio's values out of plain ones: mappings for structures, lists for arrays.
 
-    A script may so say what it wants once, for every version.
+    Names that it lacks are left out, so that a script may say what it wants once, for every version.
     """
     hints = typing.get_type_hints(entity)
     known = {}

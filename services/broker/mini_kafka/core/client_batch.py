@@ -28,7 +28,7 @@ from mini_kafka.core.topic_config import TopicConfig
 ZSTD = 4
 NO_PRODUCER = -1
 _SIZE_AND_MAGIC = struct.Struct(">8xi4xb")
-_HEADER = struct.Struct(">q13xIhiqqqhii")
+_HEADER = struct.Struct(">q9xIhiqqqhii")
 _LENGTH_BEFORE = 12
 _LEAST_LENGTH = 14
 """What the shortest record of any format needs after its length: less is no record at all."""
@@ -45,6 +45,7 @@ class ClientBatch(NamedTuple):
     producer_id: int
     producer_epoch: int
     base_sequence: int
+    is_compressed: bool = False
 
 
 def check(records: memoryview, config: TopicConfig, now_ms: int, *, may_be_zstd: bool = True) -> ClientBatch:
@@ -67,7 +68,9 @@ def check(records: memoryview, config: TopicConfig, now_ms: int, *, may_be_zstd:
     ) = _HEADER.unpack_from(data)  # fmt: skip
     codec = attributes & record_batch.COMPRESSION_BITS
     if codec == ZSTD and not may_be_zstd:
-        raise UnsupportedCompression("zstd is allowed from version 7 of Produce on: use another codec or a newer client")
+        raise UnsupportedCompression(
+            "zstd is allowed from version 7 of Produce on: use another codec or a newer client"
+        )
     if len(records) != size and _has_second(records[size:]):
         raise InvalidBatch("there are several batches for one partition: send one batch a partition in each request")
     if attributes & record_batch.TRANSACTIONAL_BIT:
@@ -78,16 +81,9 @@ def check(records: memoryview, config: TopicConfig, now_ms: int, *, may_be_zstd:
         raise BatchTooLarge(size, config.max_message_bytes)
     if crc != calc_crc32c(data[record_batch.CHECKED_FROM :]):
         raise CorruptBatch(f"the batch's bytes do not have its CRC-32C ({crc}): it was damaged on the way")
-    if count <= 0 or last_offset_delta != count - 1:
-        raise InvalidBatch(f"the batch has {count} records and last offset delta {last_offset_delta}: that is no batch")
-    if attributes & record_batch.CONTROL_BIT:
-        raise InvalidBatch("the batch holds control records, which only brokers write")
-    if producer_id >= 0 and base_sequence < 0:
-        raise InvalidBatch(f"the batch has producer id {producer_id} and sequence {base_sequence}: it begins at 0")
-    if codec and codec not in CODECS:
-        raise UnsupportedCompression(f"codec {codec} is unknown: use gzip (1), snappy (2), lz4 (3), zstd (4) or none (0)")
+    _check_fields(attributes, count, last_offset_delta, producer_id, base_sequence)
     stamped, latest = _stamp(data, config, now_ms, attributes, base_timestamp, max_timestamp)
-    return ClientBatch(stamped, count, latest, producer_id, producer_epoch, base_sequence)
+    return ClientBatch(stamped, count, latest, producer_id, producer_epoch, base_sequence, codec != 0)
 
 
 def keyless_records(batch: ClientBatch, max_bytes: int) -> Sequence[int]:
@@ -123,7 +119,9 @@ def _size_of_first(records: memoryview) -> int:
     if len(records) < length + _LENGTH_BEFORE:
         raise InvalidBatch(f"a batch of {length + _LENGTH_BEFORE} bytes ends after {len(records)}")
     if magic != record_batch.MAGIC:
-        raise InvalidBatch(f"message format {magic} is not taken any more, as in Kafka 4: use format 2 (a client of 2017)")
+        raise InvalidBatch(
+            f"message format {magic} is not taken any more, as in Kafka 4: use format 2 (a client of 2017)"
+        )
     return int(length) + _LENGTH_BEFORE
 
 
@@ -138,7 +136,26 @@ def _has_second(rest: memoryview) -> bool:
     length, magic = _SIZE_AND_MAGIC.unpack_from(rest)
     if length < _LEAST_LENGTH or not 0 <= magic <= record_batch.MAGIC:
         raise CorruptBatch(f"{len(rest)} bytes that are no batch follow the batch")
-    return len(rest) >= length + _LENGTH_BEFORE
+    return len(rest) >= int(length) + _LENGTH_BEFORE
+
+
+def _check_fields(attributes: int, count: int, last_offset_delta: int, producer_id: int, base_sequence: int) -> None:
+    """Refuse a header whose fields contradict each other, or say what no client may.
+
+    Raises:
+        InvalidBatch, UnsupportedCompression: the text says which.
+    """
+    if count <= 0 or last_offset_delta != count - 1:
+        raise InvalidBatch(f"the batch has {count} records and last offset delta {last_offset_delta}: that is no batch")
+    if attributes & record_batch.CONTROL_BIT:
+        raise InvalidBatch("the batch holds control records, which only brokers write")
+    if producer_id >= 0 and base_sequence < 0:
+        raise InvalidBatch(f"the batch has producer id {producer_id} and sequence {base_sequence}: it begins at 0")
+    codec = attributes & record_batch.COMPRESSION_BITS
+    if codec and codec not in CODECS:
+        raise UnsupportedCompression(
+            f"codec {codec} is unknown: use gzip (1), snappy (2), lz4 (3), zstd (4) or none (0)"
+        )
 
 
 def _stamp(

@@ -1,8 +1,8 @@
 """What each log remembers of its idempotent producers, so that a batch that is sent again is appended once.
 
-The rules are Kafka's (KIP-98; ProducerStateManager and ProducerAppendInfo in the Java sources): the last five batches of a
-producer in a partition are known by their sequences, a repeat gets the offset that it got, a gap is refused, and an
-older epoch is fenced off. A producer that is not known may begin anywhere: the broker may have forgotten it.
+The rules are Kafka's (KIP-98; ProducerStateManager and ProducerAppendInfo in the Java sources): the last five batches
+of a producer in a partition are known by their sequences, a repeat gets the offset that it got, a gap is refused, and
+an older epoch is fenced off. A producer that is not known may begin anywhere: the broker may have forgotten it.
 (`producer_sequences` does the like for producers of the HTTP API, which name themselves and count requests.)
 """
 
@@ -99,7 +99,9 @@ class ProducerStates:
             state.batches.clear()
         self._states.move_to_end(key)
         state.appended_ms = now_ms
-        state.batches.append(KnownBatch(batch.base_sequence, _last_sequence(batch), base_offset, batch.max_timestamp_ms))
+        state.batches.append(
+            KnownBatch(batch.base_sequence, _last_sequence(batch), base_offset, batch.max_timestamp_ms)
+        )
         if len(state.batches) > REMEMBERED_BATCHES:
             del state.batches[0]
 

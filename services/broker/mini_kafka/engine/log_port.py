@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from mini_kafka.engine.port import Engine
+from mini_kafka.engine.raw_log_port import RawLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,10 @@ class LogEngine(Engine, Protocol):
     @property
     def cluster_id(self) -> str:
         """Name this cluster as Kafka does: 22 characters of base64url."""
+
+    @property
+    def raw_log(self) -> RawLog:
+        """The log in batches."""
 
     def topic_shapes(self) -> Iterable[TopicShape]:
         """List all topics by name, without their records."""
