@@ -13,6 +13,7 @@ from kio.serial import entity_reader, entity_writer
 from mini_kafka import bootstrap
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.memory_log import MemoryLogEngine
+from mini_kafka.engine.port import Caller
 from mini_kafka.kafka_wire.call import Api, BrokerIdentity, Call, Connection
 from mini_kafka.kafka_wire.kio_codec import build_message, message_type
 from mini_kafka.kafka_wire.registry import APIS
@@ -27,14 +28,13 @@ NAMES = {api.name: api for api in APIS.values()}
 
 def frame(api: Api, version: int, fields: dict[str, Any], *, correlation_id: int = 7) -> bytes:
     """Write a request as a client does."""
-    newest = message_type(api.name, api.highest, "Request")
     entity = message_type(api.name, version, "Request")
     buffer = io.BytesIO()
     header = entity.__header_schema__(
         request_api_key=api.key, request_api_version=version, correlation_id=correlation_id, client_id=CLIENT_ID
     )
     entity_writer(entity.__header_schema__)(buffer, header)
-    entity_writer(entity)(buffer, build_message(entity, newest, fields))
+    entity_writer(entity)(buffer, build_message(api, version, "Request", fields))
     return struct.pack(">i", len(buffer.getvalue())) + buffer.getvalue()
 
 
@@ -55,6 +55,7 @@ class KafkaClient:
 
     def __init__(self, engine: MemoryLogEngine, *, node_id: int = 1) -> None:
         self.engine = engine
+        self.caller = Caller("test")
         self.session = Session(APIS, 1024 * 1024)
         self.connection = Connection(engine, BrokerIdentity(node_id, engine.cluster_id), ADVERTISED, "10.0.0.1")
 

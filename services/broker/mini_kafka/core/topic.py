@@ -96,12 +96,13 @@ class Topic:
 
 
 class Topics:
-    """All topics by name, with at most `max_partitions` partitions in all."""
+    """All topics by name, with at most `max_partitions` partitions in all; `changes` counts what happens to them."""
 
     def __init__(self, budget: MemoryBudget, max_partitions: int = MAX_PARTITIONS) -> None:
         self._budget = budget
         self._max_partitions = max_partitions
         self.partition_count = 0
+        self.changes = 0
         self._topics: dict[str, Topic] = {}
         self._by_id: dict[UUID, Topic] = {}
         self._collision_keys: dict[str, str] = {}
@@ -154,6 +155,7 @@ class Topics:
         topic = Topic(name, topic_id, config, partitions, self._budget)
         self._topics[name] = self._by_id[topic_id] = topic
         self.partition_count += partitions
+        self.changes += 1
         self._collision_keys[key] = name
         return topic
 
@@ -168,6 +170,7 @@ class Topics:
         self._check_limit(more)
         topic.add_partitions(total)
         self.partition_count += more
+        self.changes += 1
 
     def _check_limit(self, more: int) -> None:
         if more > 0 and self.partition_count + more > self._max_partitions:
@@ -182,5 +185,6 @@ class Topics:
         topic = self.get(name)
         del self._topics[name], self._by_id[topic.topic_id]
         self.partition_count -= len(topic.logs)
+        self.changes += 1
         del self._collision_keys[name.replace(".", "_")]
         return topic

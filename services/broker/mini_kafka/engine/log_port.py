@@ -5,16 +5,14 @@ Kafka groups have modules of their own, whose protocols are bases of `LogEngine`
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from mini_kafka.engine.port import Engine
 from mini_kafka.engine.raw_log_port import RawLog
 
 
-@dataclass(frozen=True, slots=True)
-class TopicShape:
+class TopicShape(NamedTuple):
     """What a client has to know to find a topic's partitions."""
 
     name: str
@@ -32,6 +30,10 @@ class LogEngine(Engine, Protocol):
     @property
     def raw_log(self) -> RawLog:
         """The log in batches."""
+
+    @property
+    def topic_changes(self) -> int:
+        """Count how often a topic came, went or got partitions: as long as it is the same, so are the shapes."""
 
     def topic_shapes(self) -> Iterable[TopicShape]:
         """List all topics by name, without their records."""

@@ -37,6 +37,11 @@ class MemoryLogEngine(MemoryEngine):
         """Name this cluster: as long as Kafka's names, and another one at each start. It never looks like a flag."""
         return self._cluster_id
 
+    @property
+    def topic_changes(self) -> int:
+        """Count how often a topic came, went or got partitions."""
+        return self._topics.changes
+
     def topic_shapes(self) -> Iterable[TopicShape]:
         """List all topics by name, without their records."""
         return sorted((_shape(topic) for topic in self._topics), key=lambda shape: shape.name)

@@ -1,7 +1,7 @@
 """What a handler gets and gives: an API, one call of it, and the connection that it came on."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mini_kafka.engine.log_port import LogEngine
@@ -55,10 +55,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class BrokerIdentity:
-    """Who this broker says it is, on every connection."""
+    """Who this broker says it is, on every connection, and what it has written down to say again."""
 
     node_id: int
     cluster_id: str
+    written_topics: dict[tuple[int, bool], tuple[int, bytes]] = field(default_factory=dict, compare=False)
+    """The topics of Metadata's answers about all topics, by version and whether they have operations: after how many
+    changes, and the bytes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 kio is imported with the first request that needs it, and each version of a message with its first request.
 A handler reads the attributes that its request's version has, and answers with the fields of all versions, as nested
-mappings; those that the version lacks are left out.
+mappings; those that its version lacks are left out.
 """
 
 import io
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
 from functools import cache
 from importlib import import_module
@@ -16,7 +16,7 @@ from typing import Any
 
 from mini_kafka.kafka_wire.call import Api, Call, Request
 from mini_kafka.kafka_wire.errors import WireError
-from mini_kafka.kafka_wire.message_shape import Entity, FieldShape, check_lengths, shape_of
+from mini_kafka.kafka_wire.message_shape import Entity, FieldShape, check_lengths, field_names, shape_of
 from mini_kafka.kafka_wire.primitives import NO_ID
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
@@ -56,10 +56,8 @@ def write_response(api: Api, version: int, values: Mapping[str, Any]) -> bytes:
     """
     from kio.serial import entity_writer
 
-    entity = message_type(api.name, version, "Response")
-    newest = entity if version == api.highest else message_type(api.name, api.highest, "Response")
     buffer = io.BytesIO()
-    entity_writer(entity)(buffer, build_message(entity, newest, values))
+    entity_writer(message_type(api.name, version, "Response"))(buffer, build_message(api, version, "Response", values))
     return buffer.getvalue()
 
 
@@ -68,23 +66,60 @@ def respond(call: Call, **values: Any) -> bytes:
     return write_response(call.request.api, call.version, values)
 
 
-def build_message(entity: Entity, newest: Entity | None, values: Mapping[str, Any]) -> Any:
-    """Make a message of one version from the fields of all; what only the newest has is left out.
+def build_message(api: Api, version: int, kind: str, values: Mapping[str, Any]) -> Any:
+    """Make a message of one version from the fields of all; what other versions have is left out.
 
     Numbers that are not given are 0, as in Kafka's own classes, and what may be null is null.
 
     Raises:
-        TypeError: another field is missing that has no default, or one is not known.
+        TypeError: another field is missing that has no default, or no version has one of this name.
     """
-    shapes = {shape.name: shape for shape in shape_of(entity)}
-    newer = {} if newest is None else {shape.name: shape for shape in shape_of(newest)}
-    values = {**_defaults(entity), **values}
-    if missing := _required(entity) - values.keys():
-        raise TypeError(f"{entity.__qualname__} needs {sorted(missing)} too")
-    if unknown := values.keys() - shapes.keys() - newer.keys():
-        raise TypeError(f"{entity.__qualname__} has no fields {sorted(unknown)}, and neither has a newer version")
-    return entity(
-        **{name: _value(shape, newer.get(name), values[name]) for name, shape in shapes.items() if name in values}
+    return _Builder(api, kind).build(message_type(api.name, version, kind), values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    api: Api
+    kind: str
+
+    def build(self, entity: Entity, values: Mapping[str, Any]) -> Any:
+        shapes = {shape.name: shape for shape in shape_of(entity)}
+        values = {**_defaults(entity), **values}
+        if missing := _required(entity) - values.keys():
+            raise TypeError(f"{entity.__qualname__} needs {sorted(missing)} too")
+        for name in values.keys() - shapes.keys():
+            if not _has_field(self.api, self.kind, name):
+                raise TypeError(f"{entity.__qualname__} has no field {name!r} in any version")
+        return entity(**{name: self._value(shape, values[name]) for name, shape in shapes.items() if name in values})
+
+    def _value(self, shape: FieldShape, value: Any) -> Any:
+        if value is None or not shape.is_array:
+            return self._element(shape, value)
+        return tuple(self._element(shape, element) for element in value)
+
+    def _element(self, shape: FieldShape, value: Any) -> Any:
+        if value is None:
+            return None
+        if shape.entity is not None:
+            return self.build(shape.entity, value)
+        if shape.kafka_type == "error_code":
+            from kio.schema.errors import ErrorCode
+
+            return ErrorCode(value)
+        if shape.kafka_type in {"timedelta_i32", "timedelta_i64"}:
+            return timedelta(milliseconds=value)
+        if shape.kafka_type == "bool":
+            return bool(value)
+        if shape.kafka_type == "uuid":
+            return None if value == NO_ID else value
+        return value
+
+
+@cache
+def _has_field(api: Api, kind: str, name: str) -> bool:
+    """Tell whether a version of a message has a field of this name, at any depth; the newest is asked first."""
+    return any(
+        name in field_names(message_type(api.name, version, kind)) for version in range(api.highest, api.lowest - 1, -1)
     )
 
 
@@ -99,26 +134,3 @@ def _defaults(entity: Entity) -> Mapping[str, Any]:
     nulls = {shape.name: None for shape in required if shape.is_nullable}
     zeros = {shape.name: 0 for shape in required if shape.is_number}
     return {**nulls, **zeros}
-
-
-def _value(shape: FieldShape, newer: FieldShape | None, value: Any) -> Any:
-    if shape.is_array:
-        elements: Iterable[Any] | None = value
-        return None if elements is None else tuple(_element(shape, newer, element) for element in elements)
-    return None if value is None else _element(shape, newer, value)
-
-
-def _element(shape: FieldShape, newer: FieldShape | None, value: Any) -> Any:
-    if shape.entity is not None:
-        return build_message(shape.entity, newer.entity if newer else None, value)
-    if shape.kafka_type == "error_code":
-        from kio.schema.errors import ErrorCode
-
-        return ErrorCode(value)
-    if shape.kafka_type in {"timedelta_i32", "timedelta_i64"}:
-        return timedelta(milliseconds=value)
-    if shape.kafka_type == "bool":
-        return bool(value)
-    if shape.kafka_type == "uuid":
-        return None if value == NO_ID else value
-    return value

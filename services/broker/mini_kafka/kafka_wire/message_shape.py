@@ -71,6 +71,14 @@ def shape_of(entity: Entity) -> tuple[FieldShape, ...]:
     )
 
 
+@cache
+def field_names(entity: Entity) -> frozenset[str]:
+    """List the names of a message's fields, at any depth."""
+    shape = shape_of(entity)
+    below = (field_names(field.entity) for field in shape if field.entity is not None)
+    return frozenset(field.name for field in shape).union(*below)
+
+
 def _field_shape(name: str, annotation: Any, kafka_type: str | None, tag: int | None) -> FieldShape:
     inner, is_nullable = _without_none(annotation)
     is_array = get_origin(inner) is tuple
