@@ -37,7 +37,11 @@ def next_deadline_ms(log: PartitionLog, config: TopicConfig) -> int | None:
 
 def _may_drop_head(log: PartitionLog, config: TopicConfig, now_ms: int) -> bool:
     head = log.head()
-    if head is None or not config.deletes:
+    if head is None:
+        return False
+    if record_batch.next_offset(head) <= log.log_start_offset:
+        return True  # hidden already: somebody has deleted the records below an offset
+    if not config.deletes:
         return False
     if 0 <= config.retention_bytes <= log.size_bytes - len(head):
         return True

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from mini_kafka.engine.group_port import GroupEngine
 from mini_kafka.engine.port import Engine
+from mini_kafka.engine.raw_log_port import RawLog
 
 
 class TopicShape(NamedTuple):
@@ -26,6 +27,10 @@ class LogEngine(Engine, GroupEngine, Protocol):
     @property
     def cluster_id(self) -> str:
         """Name this cluster as Kafka does: 22 characters of base64url."""
+
+    @property
+    def raw_log(self) -> RawLog:
+        """The log in batches."""
 
     @property
     def topic_changes(self) -> int:

@@ -46,6 +46,11 @@ class RetentionSweeper:
                 self._note_deadline(deadline_ms)  # for a pass that has been at this log already
                 self._arm(max(deadline_ms - self._clock.now_ms(), MIN_INTERVAL_MS))
 
+    def started_later(self, log: PartitionLog, config: TopicConfig) -> None:
+        """Drop what a log hides since its start was moved, the first of it now and the rest soon."""
+        if retention.enforce(log, config, self._clock.now_ms(), BATCHES_PER_STEP):
+            self._arm(0)
+
     def drain(self, logs: Iterable[PartitionLog]) -> None:
         """Drop what the logs of a deleted topic hold, soon."""
         self._doomed.extend(logs)
