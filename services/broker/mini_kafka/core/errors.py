@@ -4,6 +4,7 @@
     ├── InvalidTopic              a name that breaks Kafka's rules, or collides with another topic's
     ├── TopicExists               created a second time, or to be something else than it is
     ├── UnknownTopic              not there
+    ├── UnknownTopicId            no topic has this id, or none has it any more
     ├── UnknownPartition          the topic has fewer partitions
     ├── InvalidPartitions         a number of partitions that no topic can have
     ├── InvalidConfig             a config's name or value
@@ -14,6 +15,16 @@
     ├── GroupKindConflict         a call of another kind than the group is while it has members
     ├── InvalidRecord             a record that no log takes
     ├── RecordTooLarge            over `max.message.bytes`
+    ├── CorruptBatch              bytes from a Kafka client that are no batch, or not the one that was sent
+    ├── InvalidBatch              a Kafka client's batch that no log takes
+    ├── BatchTooLarge             a Kafka client's batch over `max.message.bytes`
+    ├── UnsupportedCompression    a codec that is unknown, or that the request's version does not have
+    ├── TimestampOutOfRange       a record's time that its topic does not take
+    ├── TransactionsUnsupported   there are no transactions here
+    ├── OutOfOrderSequence        an idempotent producer's batch that does not follow its last one
+    ├── StaleProducerEpoch        an idempotent producer's batch of an older epoch
+    ├── UnknownLeaderEpoch        the client knows a later leader than there ever was
+    ├── RecordsNotDeletable       the topic's `cleanup.policy` lets nobody delete records
     ├── SequenceGap               a producer's request that does not follow its last one
     ├── ProducerFenced            a request of a producer's older self
     ├── OffsetOutOfRange          below the log start offset, or beyond the log end offset
@@ -23,6 +34,8 @@
 
 Anything else that is raised is a bug: it is logged with its traceback and answered without details.
 """
+
+from collections.abc import Sequence
 
 
 class BrokerError(Exception):
@@ -42,6 +55,13 @@ class UnknownTopic(BrokerError):
 
     def __init__(self, topic: str) -> None:
         super().__init__(f"topic {topic!r} does not exist")
+
+
+class UnknownTopicId(BrokerError):
+    """No topic has this id; one of the same name may have another."""
+
+    def __init__(self, topic_id: object) -> None:
+        super().__init__(f"no topic has the id {topic_id}: it was deleted, or made anew under another id")
 
 
 class UnknownPartition(BrokerError):
@@ -126,6 +146,71 @@ class RecordTooLarge(BrokerError):
             f"record {index} makes a batch of {size} bytes, and the topic's max.message.bytes is {limit}:"
             " send a smaller record or raise max.message.bytes"
         )
+
+
+class CorruptBatch(BrokerError):
+    """What a Kafka client sent is no batch, or not the one that it meant to send."""
+
+
+class InvalidBatch(BrokerError):
+    """A Kafka client's batch that no log takes; `records` names those in it that are the reason, by their place."""
+
+    def __init__(self, reason: str, records: Sequence[int] = ()) -> None:
+        self.records = records
+        super().__init__(reason)
+
+
+class BatchTooLarge(BrokerError):
+    """A Kafka client's batch is larger than `max.message.bytes`."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"the batch has {size} bytes, and the topic's max.message.bytes is {limit}:"
+            " send smaller batches or raise max.message.bytes"
+        )
+
+
+class UnsupportedCompression(BrokerError):
+    """A codec that is unknown, or that the request's version does not have."""
+
+
+class TimestampOutOfRange(BrokerError):
+    """A record's time that its topic does not take."""
+
+
+class TransactionsUnsupported(BrokerError):
+    """A call that belongs to a transaction."""
+
+    def __init__(self) -> None:
+        super().__init__("there are no transactions here: produce without transactional.id")
+
+
+class OutOfOrderSequence(BrokerError):
+    """An idempotent producer's batch is neither the one after its last nor a recent one."""
+
+    def __init__(self, producer_id: int, expected: int, got: int) -> None:
+        super().__init__(f"producer {producer_id} sent a batch with sequence {got}, and {expected} is next")
+
+
+class StaleProducerEpoch(BrokerError):
+    """An idempotent producer's batch is of an older epoch than its last one."""
+
+    def __init__(self, producer_id: int, epoch: int, current: int) -> None:
+        super().__init__(f"producer {producer_id} is at epoch {current}, and this batch is of epoch {epoch}")
+
+
+class UnknownLeaderEpoch(BrokerError):
+    """The client knows a later leader of the partition than there ever was."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(f"leader epoch {epoch} never was: the only one is 0")
+
+
+class RecordsNotDeletable(BrokerError):
+    """The topic's `cleanup.policy` lets nobody delete records."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"topic {topic!r} is only compacted: records can be deleted where cleanup.policy has delete")
 
 
 class SequenceGap(BrokerError):

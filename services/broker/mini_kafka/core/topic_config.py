@@ -31,6 +31,8 @@ class TopicConfig:
     min_compaction_lag_ms: int = 0
     max_compaction_lag_ms: int = INT64_MAX
     message_timestamp_type: str = "CreateTime"
+    message_timestamp_before_max_ms: int = INT64_MAX
+    message_timestamp_after_max_ms: int = 60 * 60 * 1000
 
     def with_changes(self, changes: Mapping[str, str]) -> "TopicConfig":
         """Give these configs with some of them changed, by Kafka's names.
@@ -144,4 +146,6 @@ CONFIGS: dict[str, ConfigDefinition] = {
     "min.compaction.lag.ms": _integer("min_compaction_lag_ms", 0, INT64_MAX),
     "max.compaction.lag.ms": _integer("max_compaction_lag_ms", 1, INT64_MAX),
     "message.timestamp.type": _choice("message_timestamp_type", "CreateTime", "LogAppendTime"),
+    "message.timestamp.before.max.ms": _integer("message_timestamp_before_max_ms", 0, INT64_MAX),
+    "message.timestamp.after.max.ms": _integer("message_timestamp_after_max_ms", 0, INT64_MAX),
 }

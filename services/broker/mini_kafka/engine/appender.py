@@ -12,6 +12,7 @@ from itertools import chain, islice
 from mini_kafka.core import record_batch
 from mini_kafka.core.errors import InvalidRecord, MemoryLimitReached, RecordTooLarge
 from mini_kafka.core.memory_budget import MemoryBudget, cost_of
+from mini_kafka.core.partition_log import PartitionLog
 from mini_kafka.core.partitioner import partition_for_key
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.core.topic import Topic
@@ -62,6 +63,20 @@ class Appender:
             self._waiters.notify(topic.topic_id)
         return places
 
+    def append_batch(self, topic: Topic, log: PartitionLog, batch: bytearray | memoryview, now_ms: int) -> int:
+        """Append a batch that was checked to one of a topic's logs, and give the offset of its first record.
+
+        Raises:
+            MemoryLimitReached: nothing was appended.
+        """
+        self._check_budget((batch,), now_ms)
+        offset = log.append(batch)
+        self._sweeper.appended(log, topic.config)
+        self._compactor.changed(topic.config)
+        self._waiters.notify(topic.topic_id)
+        self._waiters.notify(log)
+        return offset
+
     def _append_to_partitions(self, topic: Topic, records: Sequence[NewRecord], now_ms: int) -> list[Appended]:
         parts = _by_partition(topic, records)
         built: list[list[bytearray]] = []
@@ -79,7 +94,7 @@ class Appender:
             places.update(zip(indexes, self._append_batches(topic, partition, part, batches, now_ms), strict=True))
         return [places[index] for index in range(len(records))]
 
-    def _check_budget(self, batches: Iterable[bytearray], now_ms: int) -> None:
+    def _check_budget(self, batches: Iterable[bytearray | memoryview], now_ms: int) -> None:
         try:
             self._budget.check(sum(map(cost_of, batches)))
         except MemoryLimitReached as error:
@@ -102,6 +117,7 @@ class Appender:
                 timestamp_ms = now_ms if topic.config.log_append_time else record.timestamp_ms
                 places.append(Appended(partition, offset, now_ms if timestamp_ms is None else timestamp_ms))
                 offset += 1
+        self._waiters.notify(log)
         return places
 
 

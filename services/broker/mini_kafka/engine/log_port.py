@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from mini_kafka.engine.port import Engine
+from mini_kafka.engine.raw_log_port import RawLog
 
 
 class TopicShape(NamedTuple):
@@ -25,6 +26,10 @@ class LogEngine(Engine, Protocol):
     @property
     def cluster_id(self) -> str:
         """Name this cluster as Kafka does: 22 characters of base64url."""
+
+    @property
+    def raw_log(self) -> RawLog:
+        """The log in batches."""
 
     @property
     def topic_changes(self) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from mini_kafka.core.errors import BrokerStopping, OffsetOutOfRange, TopicExists, UnknownTopic
+from mini_kafka.core.fetch_session import MAX_SESSIONS
 from mini_kafka.core.memory_budget import MemoryBudget
 from mini_kafka.core.offsets import MAX_GROUPS, CommittedOffsets, TopicPartition
 from mini_kafka.core.producer_sequences import ProducerSequence, ProducerSequences
@@ -69,6 +70,7 @@ class EngineConfig:
     auto_create_topics: bool = True
     max_wait_ms: int = 30_000
     max_decompressed_bytes: int = MAX_DECOMPRESSED_BYTES
+    max_fetch_sessions: int = MAX_SESSIONS
     share_max_delivery_count: int = MAX_DELIVERY_COUNT
     share_max_in_flight: int = MAX_IN_FLIGHT
     share_max_lock_ms: int = MAX_LOCK_MS

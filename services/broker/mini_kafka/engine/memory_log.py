@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from uuid import UUID, uuid4
 
 from mini_kafka.core.topic import Topic
+from mini_kafka.engine.batch_reader import BatchReader
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.log_port import TopicShape
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
+from mini_kafka.engine.port import Caller
+from mini_kafka.engine.raw_log import MemoryRawLog
 
 
 class MemoryLogEngine(MemoryEngine):
@@ -15,7 +18,19 @@ class MemoryLogEngine(MemoryEngine):
 
     def __init__(self, config: EngineConfig, clock: Clock | None = None) -> None:
         super().__init__(config, clock)
+        self.raw_log = MemoryRawLog(
+            self._topics, self._budget, self._appender, BatchReader(config.max_decompressed_bytes), self._sweeper,
+            self._waiters, self._clock,
+            max_decompressed_bytes=config.max_decompressed_bytes,
+            max_fetch_sessions=config.max_fetch_sessions,
+        )  # fmt: skip
         self._cluster_id = "M" + urlsafe_b64encode(uuid4().bytes).decode()[:21]
+
+    async def delete_topic(self, caller: Caller, name: str) -> None:
+        """Take a topic away, and what Kafka clients have to do with it."""
+        topic = self._topics.get(name)
+        await super().delete_topic(caller, name)
+        self.raw_log.forget_topic(topic)
 
     @property
     def cluster_id(self) -> str:

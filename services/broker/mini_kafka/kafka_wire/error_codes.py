@@ -11,13 +11,16 @@ class ErrorCode(IntEnum):
 
     NONE = 0
     OFFSET_OUT_OF_RANGE = 1
+    CORRUPT_MESSAGE = 2
     UNKNOWN_TOPIC_OR_PARTITION = 3
     NOT_LEADER_OR_FOLLOWER = 6
     MESSAGE_TOO_LARGE = 10
     COORDINATOR_NOT_AVAILABLE = 15
     INVALID_TOPIC_EXCEPTION = 17
+    INVALID_REQUIRED_ACKS = 21
     INCONSISTENT_GROUP_PROTOCOL = 23
     UNKNOWN_MEMBER_ID = 25
+    INVALID_TIMESTAMP = 32
     UNSUPPORTED_VERSION = 35
     TOPIC_ALREADY_EXISTS = 36
     INVALID_PARTITIONS = 37
@@ -26,12 +29,20 @@ class ErrorCode(IntEnum):
     POLICY_VIOLATION = 44
     OUT_OF_ORDER_SEQUENCE_NUMBER = 45
     INVALID_PRODUCER_EPOCH = 47
+    TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53
+    KAFKA_STORAGE_ERROR = 56
     NON_EMPTY_GROUP = 68
     GROUP_ID_NOT_FOUND = 69
+    FETCH_SESSION_ID_NOT_FOUND = 70
+    INVALID_FETCH_SESSION_EPOCH = 71
+    UNKNOWN_LEADER_EPOCH = 75
+    UNSUPPORTED_COMPRESSION_TYPE = 76
     GROUP_MAX_SIZE_REACHED = 81
+    ELECTION_NOT_NEEDED = 84
     INVALID_RECORD = 87
     THROTTLING_QUOTA_EXCEEDED = 89
     UNKNOWN_TOPIC_ID = 100
+    FETCH_SESSION_TOPIC_ID_ERROR = 106
     MISMATCHED_ENDPOINT_TYPE = 114
 
 
@@ -39,6 +50,7 @@ KAFKA_CODE: Mapping[type[core.BrokerError], ErrorCode] = {
     core.InvalidTopic: ErrorCode.INVALID_TOPIC_EXCEPTION,
     core.TopicExists: ErrorCode.TOPIC_ALREADY_EXISTS,
     core.UnknownTopic: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    core.UnknownTopicId: ErrorCode.UNKNOWN_TOPIC_ID,
     core.UnknownPartition: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
     core.InvalidPartitions: ErrorCode.INVALID_PARTITIONS,
     core.InvalidConfig: ErrorCode.INVALID_CONFIG,
@@ -48,6 +60,16 @@ KAFKA_CODE: Mapping[type[core.BrokerError], ErrorCode] = {
     core.GroupNotEmpty: ErrorCode.NON_EMPTY_GROUP,
     core.GroupKindConflict: ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
     core.InvalidRecord: ErrorCode.INVALID_RECORD,
+    core.CorruptBatch: ErrorCode.CORRUPT_MESSAGE,
+    core.InvalidBatch: ErrorCode.INVALID_RECORD,
+    core.BatchTooLarge: ErrorCode.MESSAGE_TOO_LARGE,
+    core.UnsupportedCompression: ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+    core.TimestampOutOfRange: ErrorCode.INVALID_TIMESTAMP,
+    core.TransactionsUnsupported: ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    core.OutOfOrderSequence: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    core.StaleProducerEpoch: ErrorCode.INVALID_PRODUCER_EPOCH,
+    core.UnknownLeaderEpoch: ErrorCode.UNKNOWN_LEADER_EPOCH,
+    core.RecordsNotDeletable: ErrorCode.POLICY_VIOLATION,
     core.SequenceGap: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
     core.ProducerFenced: ErrorCode.INVALID_PRODUCER_EPOCH,
     core.RecordTooLarge: ErrorCode.MESSAGE_TOO_LARGE,

@@ -67,6 +67,15 @@ class Reader:
         """Read an INT64."""
         return self._number(INT64)
 
+    def numbers(self, kinds: struct.Struct) -> tuple[int, ...]:
+        """Read several numbers that follow each other."""
+        try:
+            values = kinds.unpack_from(self.data, self.position)
+        except struct.error:
+            raise WireError("the request ends in the middle of a number") from None
+        self.position += kinds.size
+        return values
+
     def uvarint(self) -> int:
         """Read an UNSIGNED_VARINT: seven bits a byte, the lowest first, at most five bytes."""
         value = 0

@@ -7,18 +7,42 @@ from collections.abc import Mapping
 
 from mini_kafka.kafka_wire.call import Api
 from mini_kafka.kafka_wire.handlers import (
+    api_00_produce,
+    api_01_fetch,
+    api_02_list_offsets,
     api_03_metadata,
     api_10_find_coordinator,
     api_18_api_versions,
+    api_21_delete_records,
+    api_22_init_producer_id,
+    api_23_offset_for_leader_epoch,
+    api_35_describe_log_dirs,
+    api_43_elect_leaders,
+    api_46_list_partition_reassignments,
+    api_55_describe_quorum,
     api_60_describe_cluster,
+    api_61_describe_producers,
+    api_74_list_config_resources,
 )
 
 # key, name, lowest and highest version, first flexible version, handler
 _LISTED: tuple[Api, ...] = (
+    Api(0, "Produce", 0, 13, 9, api_00_produce.handle),
+    Api(1, "Fetch", 4, 18, 12, api_01_fetch.handle),
+    Api(2, "ListOffsets", 1, 11, 6, api_02_list_offsets.handle),
     Api(3, "Metadata", 0, 13, 9, api_03_metadata.handle),
     Api(10, "FindCoordinator", 0, 6, 3, api_10_find_coordinator.handle),
     Api(18, "ApiVersions", 0, 4, 3, lambda call: api_18_api_versions.handle(call, _LISTED)),
+    Api(21, "DeleteRecords", 0, 2, 2, api_21_delete_records.handle),
+    Api(22, "InitProducerId", 0, 5, 2, api_22_init_producer_id.handle),
+    Api(23, "OffsetForLeaderEpoch", 2, 4, 4, api_23_offset_for_leader_epoch.handle),
+    Api(35, "DescribeLogDirs", 1, 5, 2, api_35_describe_log_dirs.handle),
+    Api(43, "ElectLeaders", 0, 2, 2, api_43_elect_leaders.handle),
+    Api(46, "ListPartitionReassignments", 0, 0, 0, api_46_list_partition_reassignments.handle),
+    Api(55, "DescribeQuorum", 0, 2, 0, api_55_describe_quorum.handle),
     Api(60, "DescribeCluster", 0, 2, 0, api_60_describe_cluster.handle),
+    Api(61, "DescribeProducers", 0, 0, 0, api_61_describe_producers.handle),
+    Api(74, "ListConfigResources", 0, 1, 0, api_74_list_config_resources.handle),
 )
 
 APIS: Mapping[int, Api] = {api.key: api for api in _LISTED}
