@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from mini_kafka.engine.group_port import GroupEngine
 from mini_kafka.engine.port import Engine
 from mini_kafka.engine.raw_log_port import RawLog
 
@@ -20,7 +21,7 @@ class TopicShape(NamedTuple):
     partitions: int
 
 
-class LogEngine(Engine, Protocol):
+class LogEngine(Engine, GroupEngine, Protocol):
     """An engine that owns its log."""
 
     @property
