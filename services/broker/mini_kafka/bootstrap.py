@@ -28,7 +28,7 @@ from mini_kafka.kafka_wire.addresses import Advertiser, default_gateway
 from mini_kafka.kafka_wire.call import BrokerIdentity
 from mini_kafka.kafka_wire.registry import APIS
 from mini_kafka.kafka_wire.server import KafkaServer
-from mini_kafka.listening import Address, bind
+from mini_kafka.listening import Address, Listener, bind
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.logging_setup import say
 
@@ -70,6 +70,7 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
                 retention_ms=settings.log_retention_ms,
                 retention_bytes=settings.log_retention_bytes,
                 max_message_bytes=settings.message_max_bytes,
+                cleanup_policy=settings.log_cleanup_policy,
                 message_timestamp_type=settings.log_message_timestamp_type,
             ),
         ),
@@ -89,20 +90,25 @@ def build_bounds(settings: BrokerSettings) -> Bounds:
     )
 
 
-def build_kafka_server(settings: BrokerSettings, engine: LogEngine) -> KafkaServer | None:
-    """Build the listener for Kafka clients, or none where the settings want none.
+def build_kafka_servers(settings: BrokerSettings, engine: LogEngine) -> list[KafkaServer]:
+    """Build the listeners for Kafka clients: as many as the settings want, and none without a port.
 
     Raises:
-        CannotListen: the address cannot be had.
+        CannotListen: an address cannot be had.
     """
-    if settings.kafka_port is None:
-        return None
-    listening = bind(settings.host, settings.kafka_port, flags="--host and --kafka-port (off closes it)")
-    advertiser = Advertiser(
-        Address.of(listening).port, None, Address.parse(settings.published_kafka), default_gateway()
-    )
+    wanted, flags = settings.listeners, "--listeners"
+    if not wanted and settings.kafka_port is not None:
+        wanted = (Listener("PLAINTEXT", Address(settings.host, settings.kafka_port)),)
+        flags = "--host and --kafka-port (off leaves it closed)"
+    advertised = {listener.name: listener.address for listener in settings.advertised_listeners}
+    published, gateway = Address.parse(settings.published_kafka).reachable, default_gateway()
     identity = BrokerIdentity(settings.node_id, engine.cluster_id)
-    return KafkaServer(listening, APIS, engine, identity, advertiser, settings.socket_request_max_bytes)
+    servers = []
+    for listener in wanted:
+        listening = bind(listener.address.host, listener.address.port, flags=flags)
+        advertiser = Advertiser(Address.of(listening).port, advertised.get(listener.name), published, gateway)
+        servers.append(KafkaServer(listening, APIS, engine, identity, advertiser, settings.socket_request_max_bytes))
+    return servers
 
 
 async def load_app(gate: Gate, engine: Engine, bounds: Bounds) -> None:
@@ -128,12 +134,12 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     gate = Gate(engine, AccessPolicy(settings.allowed_hosts), bounds)
     limits = Limits(settings.header_timeout, settings.body_timeout, settings.idle_timeout, int(settings.max_head_bytes))
     server = HttpServer(gate, bind(settings.host, settings.http_port, flags="--host and --http-port"), limits)
-    kafka = build_kafka_server(settings, engine)
+    kafka_servers = build_kafka_servers(settings, engine)
     await server.start()
-    if kafka is not None:
+    for kafka in kafka_servers:
         await kafka.start()
-    # The line that scripts wait for.
-    say(f"listening http={server.address}" + (f" kafka={kafka.address}" if kafka is not None else ""))
+    addresses = ",".join(str(kafka.address) for kafka in kafka_servers)
+    say(f"listening http={server.address}" + (f" kafka={addresses}" if addresses else ""))  # what scripts wait for
     loading = asyncio.create_task(load_app(gate, engine, bounds))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -143,7 +149,7 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         await stopping
     logger.info("stopping")
     await engine.close()
-    if kafka is not None:
+    for kafka in kafka_servers:
         kafka.stop()
     await server.stop()
 

@@ -23,24 +23,33 @@ def fetch(
     session: tuple[int, int] = (0, -1), **fields: Any,
 ) -> Any:  # fmt: skip
     """Fetch from one topic; what is not given says nothing, and waits for nothing."""
+    return broker.ask("fetch", version, **request_of(broker, topic, parts, session, forget, **fields))
+
+
+def request_of(
+    broker: Broker, topic: str, parts: Sequence[dict[str, int]], session: tuple[int, int], forget: Sequence[int] = (),
+    **fields: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Give all fields of a request."""
     named = {"topic": topic, "topic_id": broker.id_of(topic)}
     session_id, session_epoch = session
-    said = {
+    return {
         "replica_id": -1, "max_wait": 0, "min_bytes": 1, "max_bytes": MIB, "isolation_level": 0, "rack_id": "",
         "session_id": session_id, "session_epoch": session_epoch,
         "topics": [{**named, "partitions": parts}] if parts else [],
         "forgotten_topics_data": [{**named, "partitions": forget}] if forget else [],
     } | fields  # fmt: skip
-    return broker.ask("fetch", version, **said)
 
 
 def prepared(broker: Broker, name: str) -> str:
     """Make a topic of two partitions, with five batches in the first: offsets 0, 1, 2, 3 to 5, 6."""
     topic = broker.topic(name, 2)
-    for number in range(3):
-        produce(broker, topic, client_batch(b"%d" % number))
-    produce(broker, topic, client_batch(b"a", b"b", b"c"))
-    produce(broker, topic, client_batch(b"z"))
+    for batch in (
+        *(client_batch(b"%d" % number) for number in range(3)),
+        client_batch(b"a", b"b", b"c"),
+        client_batch(b"z"),
+    ):
+        assert produce(broker, topic, batch)["error_code"] == "none"
     return topic
 
 
@@ -51,7 +60,8 @@ def without_sessions(broker: Broker) -> Iterator[Step]:
         yield f"version {version}", fetch(broker, topic, [part()], version=version)
     for name, partition in {
         "at the end": part(0, 7), "beyond": part(0, 8), "negative": part(0, -1), "within a batch": part(0, 4),
-        "partition 7": part(7), "one byte of it": part(partition_max_bytes=1), "no byte of it": part(partition_max_bytes=0),
+        "partition 7": part(7), "one byte of it": part(partition_max_bytes=1),
+        "no byte of it": part(partition_max_bytes=0),
         "two batches of it": part(partition_max_bytes=140), "leader epoch 0": part(current_leader_epoch=0),
         "leader epoch 1": part(current_leader_epoch=1), "leader epoch -5": part(current_leader_epoch=-5),
         "fetched epoch 0": part(0, 2, last_fetched_epoch=0), "fetched epoch 1": part(0, 2, last_fetched_epoch=1),
@@ -78,12 +88,8 @@ def sessions(broker: Broker) -> Iterator[Step]:
     topic = prepared(broker, "in-sessions")
 
     def begin(parts: Sequence[dict[str, int]], version: int = 12) -> tuple[int, Any]:
-        answer = broker.ask_exactly("fetch", version, **{
-            "replica_id": -1, "max_wait": 0, "min_bytes": 1, "max_bytes": MIB, "isolation_level": 0, "rack_id": "",
-            "session_id": 0, "session_epoch": 0, "forgotten_topics_data": [],
-            "topics": [{"topic": topic, "topic_id": broker.id_of(topic), "partitions": parts}],
-        })  # fmt: skip
-        return answer["session_id"], broker._agreeable(answer)
+        exact = broker.ask_exactly("fetch", version, **request_of(broker, topic, parts, (0, 0)))
+        return exact["session_id"], broker.agreeable(exact)
 
     session_id, answer = begin([part(), part(1)])
     yield "begin", answer

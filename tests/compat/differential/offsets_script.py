@@ -95,7 +95,10 @@ def around(broker: Broker) -> Iterator[Step]:
     produce(broker, topic, client_batch(producer=(4242, 1, 0)))
     for name, partition in ((topic, 0), (topic, 9), ("is-not-there", 0)):
         asked = [{"name": name, "partition_indexes": [partition]}]
-        yield f"producers of partition {partition}", broker.ask("describe_producers", 0, topics=asked)
+        yield (
+            f"producers of partition {partition} of {name.split('-')[0]}",
+            broker.ask("describe_producers", 0, topics=asked),
+        )
     for version in range(1, 6):
         asked = [{"topic": topic, "partitions": [0, 7]}, {"topic": "is-not-there", "partitions": [0]}]
         yield f"log directories in version {version}", broker.ask("describe_log_dirs", version, topics=asked)
@@ -110,7 +113,10 @@ def around(broker: Broker) -> Iterator[Step]:
         for version in range(3):
             asked = [{"topic_name": name, "partitions": [{"partition_index": 0}]}]
             answer = broker.ask("describe_quorum", version, topics=asked)
-            yield f"quorum in version {version}", {key: answer[key] for key in answer if key != "nodes"}
+            yield (
+                f"quorum of {name.split('-')[0]} in version {version}",
+                {key: answer[key] for key in answer if key != "nodes"},
+            )
     yield "client metrics", broker.ask("list_config_resources", 0)
     for kind in (4, 8, 16, 32, 99):
         yield f"resources of type {kind}", broker.ask("list_config_resources", 1, resource_types=[kind])

@@ -143,14 +143,10 @@ def idempotence(broker: Broker) -> Iterator[Step]:
     stamped = broker.topic("stamped", message_timestamp_type="LogAppendTime")
     for name in ("stamped", "stamped again"):
         yield name, produce(broker, stamped, client_batch(producer=(888, 0, 0)))
-    yield (
-        "producers",
-        only(
-            broker.ask("describe_producers", 0, topics=[{"name": topic, "partition_indexes": [0]}]),
-            "topics",
-            "partitions",
-        )["active_producers"][1:],
-    )
+    asked = [{"name": topic, "partition_indexes": [0]}]
+    producers = only(broker.ask("describe_producers", 0, topics=asked), "topics", "partitions")["active_producers"]
+    states = [{key: it[key] for key in it if key != "producer_id"} for it in producers]
+    yield "producers", sorted(states, key=lambda it: (it["producer_epoch"], it["last_sequence"]))
 
 
 def producer_ids(broker: Broker) -> Iterator[Step]:

@@ -38,16 +38,21 @@ class Broker:
         self._create_topic(unique, partitions, {key.replace("_", "."): value for key, value in configs.items()})
         self._names[unique] = name
         deadline = time.monotonic() + SETTLE_S
-        while time.monotonic() < deadline:  # Kafka's broker learns of a topic a little later than its controller
-            answer = self._client.ask(
-                "metadata", 12, topics=[{"topic_id": None, "name": unique}], allow_auto_topic_creation=False,
-                include_topic_authorized_operations=False,
-            )  # fmt: skip
-            [topic] = answer["topics"]
-            if topic["error_code"] == NO_ERROR and all(part["leader_id"] >= 0 for part in topic["partitions"]):
-                self._ids[unique] = UUID(topic["topic_id"])
-                return unique
-        raise AssertionError(f"topic {unique} did not appear: {topic}")
+        while not self._is_there(unique, partitions):  # Kafka's broker learns of it a little later than its controller
+            assert time.monotonic() < deadline, f"topic {unique} did not appear"
+        return unique
+
+    def _is_there(self, topic: str, partitions: int) -> bool:
+        named = {"topics": [{"topic_id": None, "name": topic}], "allow_auto_topic_creation": False}
+        [found] = self._client.ask("metadata", 12, **named, include_topic_authorized_operations=False)["topics"]
+        if found["error_code"] != NO_ERROR:
+            return False
+        self._ids[topic] = UUID(found["topic_id"])
+        asked = [{"partition_index": it, "timestamp": -1, "current_leader_epoch": -1} for it in range(partitions)]
+        answer = self._client.ask(
+            "list_offsets", 5, replica_id=-1, isolation_level=0, topics=[{"name": topic, "partitions": asked}]
+        )
+        return all(part["error_code"] == NO_ERROR for part in answer["topics"][0]["partitions"])
 
     def id_of(self, topic: str) -> UUID:
         """Give a topic's id, or one that nobody has."""
@@ -56,7 +61,7 @@ class Broker:
     def ask(self, api: str, version: int, **values: Any) -> Any:
         """Ask, and give the answer as both brokers can give it."""
         try:
-            return self._agreeable(self._client.ask(api, version, **values))
+            return self.agreeable(self._client.ask(api, version, **values))
         except ConnectionClosed:
             return CLOSED
 
@@ -64,11 +69,13 @@ class Broker:
         """Ask, and give the answer as it is."""
         return self._client.ask(api, version, **values)
 
-    def _agreeable(self, value: Any, field: str = "") -> Any:
+    def agreeable(self, value: Any, field: str = "") -> Any:
+        """Give an answer, or a part of one under its field's name, as both brokers can give it."""
         if isinstance(value, dict):
-            return {key: self._agreeable(inner, key) for key, inner in value.items()}
+            return {key: self.agreeable(inner, key) for key, inner in value.items()}
         if isinstance(value, list):
-            return [self._agreeable(inner, field) for inner in value]
+            inner = [self.agreeable(it, field) for it in value]
+            return sorted(inner, key=_partition_of) if field == "partitions" else inner
         if isinstance(value, bytes):
             return whole_batches(value)
         if isinstance(value, str):
@@ -87,6 +94,10 @@ class Broker:
         for unique, name in self._names.items():
             value = value.replace(unique, name)
         return value
+
+
+def _partition_of(part: Any) -> int:
+    return int(part.get("partition_index", part.get("partition", 0))) if isinstance(part, dict) else 0
 
 
 def whole_batches(records: bytes) -> list[list[int]]:

@@ -42,8 +42,8 @@ class PartitionLog:
     The high watermark and the last stable offset equal the log end offset, because nothing is replicated.
     """
 
-    __slots__ = ("_budget", "_runs", "appended_bytes", "batch_count", "cleaning", "log_end_offset", "log_start_offset",
-                 "record_count", "size_bytes")  # fmt: skip
+    __slots__ = ("_budget", "_runs", "appended_bytes", "batch_count", "cleaning", "keep_until_ms", "log_end_offset",
+                 "log_start_offset", "record_count", "size_bytes")  # fmt: skip
 
     def __init__(self, budget: MemoryBudget) -> None:
         self._budget = budget
@@ -54,6 +54,7 @@ class PartitionLog:
         self.appended_bytes = 0  # only grows: a reader that waits for so many bytes counts by it
         self.batch_count = 0
         self.record_count = 0
+        self.keep_until_ms = 0  # before then retention drops nothing for its age
         self.cleaning: CleaningHistory = NEVER_CLEANED
 
     @property

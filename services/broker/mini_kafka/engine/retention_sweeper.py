@@ -38,6 +38,8 @@ class RetentionSweeper:
     def appended(self, log: PartitionLog, config: TopicConfig) -> None:
         """Apply what follows from an append: the size limit now, the age limit when its time comes."""
         start = log.log_start_offset
+        if log.batch_count == 1:
+            retention.begin(log, config, self._clock.now_ms())
         if config.retention_bytes >= 0 and retention.enforce(log, config, self._clock.now_ms(), BATCHES_PER_STEP):
             self._arm(0)
         elif log.batch_count == 1 or log.log_start_offset != start:

@@ -27,13 +27,11 @@ NOWHERE = {"offset": -1, "timestamp": -1, "leader_epoch": -1}
 async def handle(call: Call) -> Answer:
     """Answer with an offset for each partition."""
     request = read_request(call.request)
-    named = Counter(
-        (topic.name, partition.partition_index) for topic in request.topics for partition in topic.partitions
-    )
+    named = Counter((topic.name, part.partition_index) for topic in request.topics for part in topic.partitions)
     topics = []
     for topic in request.topics:
         partitions = []
-        for partition in topic.partitions:
+        for partition in {part.partition_index: part for part in topic.partitions}.values():
             if named[topic.name, partition.partition_index] > 1:
                 found = {"error_code": ErrorCode.INVALID_REQUEST, **NOWHERE}
             else:
