@@ -12,6 +12,7 @@ import signal
 
 from starlette.types import ASGIApp
 
+from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.log_port import LogEngine
@@ -66,6 +67,13 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
             share_max_in_flight=settings.share_max_in_flight,
             share_max_lock_ms=settings.share_max_lock_ms,
             dead_letter_topic=settings.dead_letter_topic,
+            group_limits=GroupLimits(
+                initial_rebalance_delay_ms=settings.group_initial_rebalance_delay_ms,
+                min_session_timeout_ms=settings.group_min_session_timeout_ms,
+                max_session_timeout_ms=settings.group_max_session_timeout_ms,
+                max_size=settings.group_max_size,
+                offsets_retention_ms=settings.offsets_retention_minutes * 60_000,
+            ),
             topic_defaults=TopicConfig(
                 retention_ms=settings.log_retention_ms,
                 retention_bytes=settings.log_retention_bytes,
