@@ -280,7 +280,7 @@ def _warn_of_unknown_variables(settings_class: type[Settings], environ: Mapping[
 
 
 def _print_config(settings: Settings, sources: Mapping[str, str]) -> int:
-    texts = {name: _text(getattr(settings, name)) or "(not set)" for name in sources}
+    texts = {name: text_of(getattr(settings, name)) or "(not set)" for name in sources}
     widths = max(map(len, texts)), max(map(len, texts.values()))
     for name, text in texts.items():
         say(f"{_kebab(name):{widths[0]}}  {text:{widths[1]}}  {sources[name]}")
@@ -289,10 +289,10 @@ def _print_config(settings: Settings, sources: Mapping[str, str]) -> int:
 
 def _default_text(field: FieldInfo) -> str:
     # What a factory makes depends on the machine: the description says how it is made.
-    return "" if field.default_factory is not None or field.is_required() else _text(field.default)
+    return "" if field.default_factory is not None or field.is_required() else text_of(field.default)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """Write a value as it would be given."""
     if value is None:
         return ""

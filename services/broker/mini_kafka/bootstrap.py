@@ -9,6 +9,7 @@ import gc
 import logging
 import resource
 import signal
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp
 
@@ -25,13 +26,16 @@ from mini_kafka.http_api.connection import Limits
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoutes
 from mini_kafka.http_api.server import HttpServer
+from mini_kafka.kafka_configs import KAFKA_NAMES
 from mini_kafka.kafka_wire.addresses import Advertiser, default_gateway
 from mini_kafka.kafka_wire.call import BrokerIdentity
+from mini_kafka.kafka_wire.config_answers import BrokerSetting
 from mini_kafka.kafka_wire.registry import APIS
 from mini_kafka.kafka_wire.server import KafkaServer
 from mini_kafka.listening import Address, Listener, bind
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.logging_setup import say
+from mini_kafka_shared.settings import text_of
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +71,7 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
             share_max_in_flight=settings.share_max_in_flight,
             share_max_lock_ms=settings.share_max_lock_ms,
             dead_letter_topic=settings.dead_letter_topic,
+            max_fetch_sessions=settings.max_incremental_fetch_session_cache_slots,
             group_limits=GroupLimits(
                 initial_rebalance_delay_ms=settings.group_initial_rebalance_delay_ms,
                 min_session_timeout_ms=settings.group_min_session_timeout_ms,
@@ -80,6 +85,8 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
                 max_message_bytes=settings.message_max_bytes,
                 cleanup_policy=settings.log_cleanup_policy,
                 message_timestamp_type=settings.log_message_timestamp_type,
+                message_timestamp_before_max_ms=settings.log_message_timestamp_before_max_ms,
+                message_timestamp_after_max_ms=settings.log_message_timestamp_after_max_ms,
             ),
         ),
         clock,
@@ -98,6 +105,15 @@ def build_bounds(settings: BrokerSettings) -> Bounds:
     )
 
 
+def kafka_settings(settings: BrokerSettings) -> Mapping[str, BrokerSetting]:
+    """Give the settings that are Kafka's broker configs, by Kafka's names."""
+    return {
+        name: BrokerSetting(text_of(getattr(settings, other.field)), other.field in settings.model_fields_set)
+        for name, other in KAFKA_NAMES.names.items()
+        if other.factor == 1
+    }
+
+
 def build_kafka_servers(settings: BrokerSettings, engine: LogEngine) -> list[KafkaServer]:
     """Build the listeners for Kafka clients: as many as the settings want, and none without a port.
 
@@ -110,7 +126,7 @@ def build_kafka_servers(settings: BrokerSettings, engine: LogEngine) -> list[Kaf
         flags = "--host and --kafka-port (off leaves it closed)"
     advertised = {listener.name: listener.address for listener in settings.advertised_listeners}
     published, gateway = Address.parse(settings.published_kafka).reachable, default_gateway()
-    identity = BrokerIdentity(settings.node_id, engine.cluster_id)
+    identity = BrokerIdentity(settings.node_id, engine.cluster_id, kafka_settings(settings))
     servers = []
     for listener in wanted:
         listening = bind(listener.address.host, listener.address.port, flags=flags)

@@ -11,6 +11,7 @@ from uuid import UUID
 from mini_kafka.engine.group_port import GroupEngine
 from mini_kafka.engine.port import Engine
 from mini_kafka.engine.raw_log_port import RawLog
+from mini_kafka.engine.topic_admin import TopicAdmin
 
 
 class TopicShape(NamedTuple):
@@ -31,6 +32,10 @@ class LogEngine(Engine, GroupEngine, Protocol):
     @property
     def raw_log(self) -> RawLog:
         """The log in batches."""
+
+    @property
+    def topic_admin(self) -> TopicAdmin:
+        """The topics' configs, and what would be refused."""
 
     @property
     def topic_changes(self) -> int:

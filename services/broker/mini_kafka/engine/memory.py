@@ -19,6 +19,7 @@ from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.core.registered_consumer import RegisteredConsumers
 from mini_kafka.core.share_group import ShareGroups
 from mini_kafka.core.topic import Topic, Topics, check_name
+from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.appender import Appender, with_partitions
 from mini_kafka.engine.batch_reader import BatchReader
 from mini_kafka.engine.calls import Calls
@@ -177,10 +178,13 @@ class MemoryEngine:
         if partitions is not None and partitions != len(topic.logs):
             self._topics.add_partitions(topic, partitions)
             self._waiters.notify(topic.topic_id)
+        self._reconfigure(topic, config)
+        return _describe(topic)
+
+    def _reconfigure(self, topic: Topic, config: TopicConfig) -> None:
         topic.config = config
         self._sweeper.reconfigured()
         self._compactor.changed(config)
-        return _describe(topic)
 
     async def describe_topic(self, caller: Caller, name: str) -> TopicDescription:
         """Show one topic."""

@@ -13,6 +13,7 @@ from mini_kafka.engine.log_port import TopicShape
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import Caller
 from mini_kafka.engine.raw_log import MemoryRawLog
+from mini_kafka.engine.topic_admin import MemoryTopicAdmin
 
 
 class MemoryLogEngine(MemoryEngine):
@@ -26,6 +27,9 @@ class MemoryLogEngine(MemoryEngine):
             max_decompressed_bytes=config.max_decompressed_bytes,
             max_fetch_sessions=config.max_fetch_sessions,
         )  # fmt: skip
+        self.topic_admin = MemoryTopicAdmin(
+            self._topics, config.topic_defaults, config.num_partitions, self._reconfigure
+        )
         self._cluster_id = "M" + urlsafe_b64encode(uuid4().bytes).decode()[:21]
         self.coordinator = GroupCoordinator(self._clock, self._consumer_groups, self._shared)
         self.group_offsets = GroupOffsets(

@@ -96,14 +96,13 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 
 
 def check_lengths(entity: Entity, data: memoryview) -> None:
-    """Walk over a message, and over nothing else.
+    """Walk over a message.
 
     Raises:
-        WireError: a claimed length is not there, something follows the message, or it has too many elements.
+        WireError: a claimed length is not there, or it has too many elements.
     """
     walk = Walk(data)
     _entity_step(entity)(walk)
-    walk.end()
 
 
 @cache

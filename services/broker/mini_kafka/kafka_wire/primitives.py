@@ -1,7 +1,8 @@
 """The primitive types of the Kafka protocol, read and written by hand: for headers and for the hot path.
 
 Everything else goes through `kio_codec`. A reader never looks beyond its bytes, and believes no length that a
-peer claims: what is not there is a `WireError`. The types are those of the protocol guide
+peer claims: what is not there is a `WireError`. Bytes that follow a message are passed over, as in Kafka: librdkafka
+sends some after a Metadata request. The types are those of the protocol guide
 (https://kafka.apache.org/protocol#protocol_types); "compact" ones, and tagged fields, are KIP-482's.
 """
 
@@ -139,11 +140,6 @@ class Reader:
         for _ in range(self.uvarint()):
             self.uvarint()
             self.take(self.uvarint())
-
-    def end(self) -> None:
-        """Expect that nothing is left."""
-        if self.left:
-            raise WireError(f"{self.left} bytes follow the request's end")
 
 
 def uvarint(value: int) -> bytes:

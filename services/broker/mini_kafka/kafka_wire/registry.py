@@ -21,12 +21,18 @@ from mini_kafka.kafka_wire.handlers import (
     api_15_describe_groups,
     api_16_list_groups,
     api_18_api_versions,
+    api_19_create_topics,
+    api_20_delete_topics,
     api_21_delete_records,
     api_22_init_producer_id,
     api_23_offset_for_leader_epoch,
+    api_32_describe_configs,
+    api_33_alter_configs,
     api_35_describe_log_dirs,
+    api_37_create_partitions,
     api_42_delete_groups,
     api_43_elect_leaders,
+    api_44_incremental_alter_configs,
     api_46_list_partition_reassignments,
     api_47_offset_delete,
     api_55_describe_quorum,
@@ -34,6 +40,7 @@ from mini_kafka.kafka_wire.handlers import (
     api_61_describe_producers,
     api_69_consumer_group_describe,
     api_74_list_config_resources,
+    api_75_describe_topic_partitions,
 )
 
 # key, name, lowest and highest version, first flexible version, handler
@@ -52,12 +59,18 @@ _LISTED: tuple[Api, ...] = (
     Api(15, "DescribeGroups", 0, 6, 5, api_15_describe_groups.handle),
     Api(16, "ListGroups", 0, 5, 3, api_16_list_groups.handle),
     Api(18, "ApiVersions", 0, 4, 3, lambda call: api_18_api_versions.handle(call, _LISTED)),
+    Api(19, "CreateTopics", 2, 7, 5, api_19_create_topics.handle),
+    Api(20, "DeleteTopics", 1, 6, 4, api_20_delete_topics.handle),
     Api(21, "DeleteRecords", 0, 2, 2, api_21_delete_records.handle),
     Api(22, "InitProducerId", 0, 5, 2, api_22_init_producer_id.handle),
     Api(23, "OffsetForLeaderEpoch", 2, 4, 4, api_23_offset_for_leader_epoch.handle),
+    Api(32, "DescribeConfigs", 1, 4, 4, api_32_describe_configs.handle),
+    Api(33, "AlterConfigs", 0, 2, 2, api_33_alter_configs.handle),
     Api(35, "DescribeLogDirs", 1, 5, 2, api_35_describe_log_dirs.handle),
+    Api(37, "CreatePartitions", 0, 3, 2, api_37_create_partitions.handle),
     Api(42, "DeleteGroups", 0, 2, 2, api_42_delete_groups.handle),
     Api(43, "ElectLeaders", 0, 2, 2, api_43_elect_leaders.handle),
+    Api(44, "IncrementalAlterConfigs", 0, 1, 1, api_44_incremental_alter_configs.handle),
     Api(46, "ListPartitionReassignments", 0, 0, 0, api_46_list_partition_reassignments.handle),
     Api(47, "OffsetDelete", 0, 0, 99, api_47_offset_delete.handle),
     Api(55, "DescribeQuorum", 0, 2, 0, api_55_describe_quorum.handle),
@@ -65,6 +78,7 @@ _LISTED: tuple[Api, ...] = (
     Api(61, "DescribeProducers", 0, 0, 0, api_61_describe_producers.handle),
     Api(69, "ConsumerGroupDescribe", 0, 1, 0, api_69_consumer_group_describe.handle),
     Api(74, "ListConfigResources", 0, 1, 0, api_74_list_config_resources.handle),
+    Api(75, "DescribeTopicPartitions", 0, 0, 0, api_75_describe_topic_partitions.handle),
 )
 
 APIS: Mapping[int, Api] = {api.key: api for api in _LISTED}
