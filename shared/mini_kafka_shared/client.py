@@ -17,6 +17,7 @@ import urllib3
 from pydantic import BaseModel, ValidationError
 
 from mini_kafka_shared import __version__
+from mini_kafka_shared.logging_setup import reason_of
 from mini_kafka_shared.schemas import (
     ConsumeRequest,
     ConsumerRegistered,
@@ -196,7 +197,7 @@ def _reason(error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
+            return reason_of(cause)
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return "the connection was closed before the answer came"

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from mini_kafka_consumer.runner import Runner
 from mini_kafka_consumer.settings import STANDARD_OUTPUT, ConsumerSettings
 from mini_kafka_shared.client import BrokerClient
-from mini_kafka_shared.logging_setup import quiet_exit, say, set_up_logging
+from mini_kafka_shared.logging_setup import quiet_exit, reason_of, say, set_up_logging
 from mini_kafka_shared.retry import end_on_signals
 from mini_kafka_shared.settings import load
 
@@ -47,8 +47,7 @@ def consume(settings: ConsumerSettings) -> int:
             if settings.output is not None:
                 write = partial(write_line, open_output(settings.output))
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            problem = f"--output (CONSUMER_OUTPUT): {settings.output!r} cannot be written: {reason}"
+            problem = f"--output (CONSUMER_OUTPUT): {settings.output!r} cannot be written: {reason_of(error)}"
             print(f"{PROG}: {problem}", file=sys.stderr)  # noqa: T201
             return 2
         return Runner(BrokerClient(settings.broker), settings, stop, say=say_to_people, write=write).run()

@@ -16,7 +16,7 @@ from typing import TypeVar
 from mini_kafka_consumer.handler import handle
 from mini_kafka_consumer.settings import ConsumerSettings
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
-from mini_kafka_shared.logging_setup import say
+from mini_kafka_shared.logging_setup import reason_of, say
 from mini_kafka_shared.retry import GraceOver, Stopped, keep_trying
 from mini_kafka_shared.schemas import Message
 
@@ -111,8 +111,8 @@ class Runner:
         except BrokenPipeError:
             raise
         except OSError as error:  # the line for people still shows the message, which the broker gives only once
-            reason = (error.strerror or str(error)).lower()
-            self._trouble = f"{message.topic}@{message.offset} cannot be written to {self._settings.output}: {reason}"
+            place = f"{message.topic}@{message.offset}"
+            self._trouble = f"{place} cannot be written to {self._settings.output}: {reason_of(error)}"
         self._say(f"{self._name} {handle(message)}")
         if message.topic != self._settings.topic:  # it is shown all the same: the broker gives it only once
             self._trouble = (

@@ -7,7 +7,7 @@ from mini_kafka_producer.runner import Runner
 from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_producer.sources import open_source
 from mini_kafka_shared.client import BrokerClient
-from mini_kafka_shared.logging_setup import quiet_exit, set_up_logging
+from mini_kafka_shared.logging_setup import quiet_exit, reason_of, set_up_logging
 from mini_kafka_shared.retry import end_on_signals
 from mini_kafka_shared.settings import load
 
@@ -21,8 +21,7 @@ def produce(settings: ProducerSettings) -> int:
         try:
             source = open_source(settings.input, follow=settings.follow, stop=stop)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            problem = f"--input (PRODUCER_INPUT): {settings.input!r} cannot be read: {reason}"
+            problem = f"--input (PRODUCER_INPUT): {settings.input!r} cannot be read: {reason_of(error)}"
             print(f"{PROG}: {problem}", file=sys.stderr)  # noqa: T201
             return 2
         return Runner(BrokerClient(settings.broker), settings, source, stop).run()

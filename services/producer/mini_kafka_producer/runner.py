@@ -15,7 +15,7 @@ from typing import TypeVar
 from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_producer.sources import Line, Source
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
-from mini_kafka_shared.logging_setup import OutputLost, one_line, say
+from mini_kafka_shared.logging_setup import OutputLost, one_line, reason_of, say
 from mini_kafka_shared.retry import GraceOver, Stopped, keep_trying
 from mini_kafka_shared.schemas import Published
 
@@ -108,7 +108,7 @@ class Runner:
         try:
             return bool(self._source.ready) or self._source.fill()
         except OSError as error:
-            self._trouble = f"{self._source.name} cannot be read: {(error.strerror or str(error)).lower()}"
+            self._trouble = f"{self._source.name} cannot be read: {reason_of(error)}"
             return False
 
     def _publish_one(self, line: Line) -> None:

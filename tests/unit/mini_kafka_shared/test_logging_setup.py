@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mini_kafka_shared.logging_setup import one_line, quiet_exit, set_up_logging
+from mini_kafka_shared.logging_setup import one_line, quiet_exit, reason_of, set_up_logging
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +90,18 @@ def test_text_that_does_not_fit_on_a_line_is_escaped(text: str, shown: str) -> N
 def test_a_long_text_is_cut_with_an_ellipsis() -> None:
     assert one_line("x" * 10, 10) == "x" * 10
     assert one_line("x" * 11, 10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left on device"), "no space left on device"),
+        (OSError("Odd"), "odd"),
+        (TimeoutError(), "timeouterror"),
+    ],
+)
+def test_the_system_s_reason_ends_a_sentence(error: OSError, reason: str) -> None:
+    assert reason_of(error) == reason
 
 
 class Closed(io.StringIO):
