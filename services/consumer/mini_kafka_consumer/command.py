@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import BinaryIO
 
-from mini_kafka_consumer.runner import Runner
+from mini_kafka_consumer.group_member import GroupMember
+from mini_kafka_consumer.registered_consumer import RegisteredConsumer
 from mini_kafka_consumer.settings import STANDARD_OUTPUT, ConsumerSettings
 from mini_kafka_shared.client import BrokerClient
 from mini_kafka_shared.logging_setup import quiet_exit, reason_of, say, set_up_logging
@@ -50,7 +51,8 @@ def consume(settings: ConsumerSettings) -> int:
             problem = f"--output (CONSUMER_OUTPUT): {settings.output!r} cannot be written: {reason_of(error)}"
             print(f"{PROG}: {problem}", file=sys.stderr)  # noqa: T201
             return 2
-        return Runner(BrokerClient(settings.broker), settings, stop, say=say_to_people, write=write).run()
+        consumer = GroupMember if settings.group else RegisteredConsumer
+        return consumer(BrokerClient(settings.broker), settings, stop, say=say_to_people, write=write).run()
     return 0  # a signal cut the last words short
 
 
