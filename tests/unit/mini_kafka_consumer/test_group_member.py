@@ -263,3 +263,20 @@ def test_a_record_that_the_broker_cannot_read_is_rejected(make_run: MakeRun, cap
     assert run.handled == ["b"]
     assert run.count(State.CONDEMNED) == 1
     assert "t@0 cannot be read, and is given up: the batch is damaged" in caplog.messages
+
+
+def test_a_message_that_failed_is_news_too(make_run: MakeRun) -> None:
+    run = make_run("bad", exit_on_idle=2.5, retry_backoff_ms=200)
+    run.during = fail_at("bad")
+    run.broker.at_end = lambda: None
+
+    assert run() == 0
+    assert run.count(State.CONDEMNED) == 1
+    assert run.stop.now >= 0.2 + 0.4 + 0.8 + 1.6 + 2.5
+
+
+def test_a_poll_takes_no_more_than_a_quarter_of_a_lock_s_time(make_run: MakeRun) -> None:
+    run = make_run(lock_ms=400)
+    run()
+
+    assert run.stop.now == 0.1

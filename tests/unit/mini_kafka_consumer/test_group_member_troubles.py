@@ -141,3 +141,23 @@ def test_at_most_once_a_signal_before_the_accept_is_heard_loses_nothing(make_run
     assert run() == 0
     assert run.handled == []
     assert run.count(State.AVAILABLE) == 1
+
+
+def test_at_most_once_a_message_that_cannot_be_written_is_still_shown(make_run: MakeRun) -> None:
+    run = make_run("a", "b", output="out.ndjson", at_most_once=True)
+
+    def write(_line: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    run.runner._write = write
+
+    assert run() == 1
+    assert run.said == ["c got  a"]
+    assert run.count(State.AVAILABLE) == 1
+
+
+def test_at_most_once_nothing_is_acknowledged_twice(make_run: MakeRun) -> None:
+    run = make_run("a", "b", at_most_once=True)
+    run()
+
+    assert run.broker.calls == ["acquire", "acknowledge", "acknowledge", "acquire"]
