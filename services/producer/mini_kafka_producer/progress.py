@@ -69,10 +69,10 @@ class ProgressBar:
     def _draw(self) -> None:
         self._is_drawn = True
         try:
-            columns = os.get_terminal_size(self._stream.fileno()).columns
+            columns = os.get_terminal_size(self._stream.fileno()).columns or USUAL_COLUMNS  # 0: nobody has said
         except OSError:
             columns = USUAL_COLUMNS
-        self._write(ERASE + self._line[: max(columns - 1, 0)])
+        self._write(ERASE + self._line[: columns - 1])
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

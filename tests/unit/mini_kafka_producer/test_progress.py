@@ -49,13 +49,16 @@ def test_it_shows_the_part_the_count_and_the_rest(terminal: Terminal, clock: Clo
     assert terminal.screen == " 25 % [########......................] 1234 sent, 30 s left"
 
 
-def test_it_stays_on_one_line(terminal: Terminal, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("columns", "length"), [(20, 19), (0, 45)])
+def test_it_stays_on_one_line(
+    terminal: Terminal, clock: Clock, monkeypatch: pytest.MonkeyPatch, columns: int, length: int
+) -> None:
     monkeypatch.setattr(terminal, "fileno", lambda: 2)
-    monkeypatch.setattr("os.get_terminal_size", lambda _descriptor: os.terminal_size((20, 24)))
+    monkeypatch.setattr("os.get_terminal_size", lambda _descriptor: os.terminal_size((columns, 24)))
 
-    ProgressBar(terminal, clock).show(0.5, 1234)
+    ProgressBar(terminal, clock).show(0.5, 1)
 
-    assert len(terminal.screen) == 19
+    assert len(terminal.screen.removesuffix(", 0 s left")) == length
 
 
 def test_it_is_whole_only_when_all_is_done(terminal: Terminal, clock: Clock) -> None:
