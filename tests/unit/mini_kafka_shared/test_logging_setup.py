@@ -174,3 +174,41 @@ def test_standard_output_shows_each_line_at_once_and_escapes_what_it_cannot_show
 
 def test_another_program_ends_with_its_own_code() -> None:
     assert quiet_exit(lambda: 7) == 7
+
+
+class Unflushed(io.StringIO):
+    """Takes every text, and fails when it is to be seen."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def flush(self) -> None:
+        raise self.error
+
+    def fileno(self) -> int:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (BrokenPipeError(), ""),
+        (OSError(28, "No space left on device"), "the output cannot be written: no space left on device\n"),
+    ],
+)
+def test_what_is_lost_in_the_last_flush_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: OSError, words: str
+) -> None:
+    monkeypatch.setattr("sys.stdout", Unflushed(error))
+
+    assert quiet_exit(lambda: 0) == 1
+    assert capsys.readouterr().err == words
+
+
+def test_a_last_flush_that_works_leaves_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Flushed()
+    monkeypatch.setattr("sys.stdout", stream)
+
+    assert quiet_exit(lambda: stream.write("last words") - 7) == 3
+    assert stream.seen == "last words"
