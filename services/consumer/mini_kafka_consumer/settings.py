@@ -41,6 +41,7 @@ class ConsumerSettings(Settings):
     max_poll_records: int = Field(
         default=10,
         ge=1,
+        le=10_000,
         description="How many messages a member of a group acquires at once (Kafka's max.poll.records): what others "
         "have to wait for when it dies.",
     )

@@ -50,6 +50,7 @@ def test_an_empty_group_is_no_group() -> None:
         ("--exit-on-idle", "-1"),
         ("--max-messages", "-1"),
         ("--max-poll-records", "0"),
+        ("--max-poll-records", "10001"),
         ("--lock-ms", "99"),
         ("--retry-backoff-ms", "-1"),
         ("--group", "a b"),
