@@ -29,6 +29,9 @@ from mini_kafka_shared.schemas_v1 import AcknowledgeRequest, AcquiredRecord, Rel
 LONGEST_DELAY_MS = 3_600_000
 """The longest wait before a record that failed is tried again: an hour, which is the broker's own limit."""
 
+LONGEST_NAME = 240
+"""How much of a `--consumer-id` is in the member's name, which has 249 characters at most."""
+
 ACKNOWLEDGE_EVERY_S = 1.0
 """How long handled records wait for the rest of their batch before they are accepted: what a killed member repeats."""
 
@@ -73,7 +76,7 @@ class GroupMember(Runner):
         super().__init__(client, settings, stop, say=say, write=write, clock=clock)
         self._group = settings.group or ""
         # Copies may be given one --consumer-id, and must not release each other's records.
-        self._member = f"{settings.consumer_id or 'consumer'}-{uuid.uuid4().hex[:8]}"
+        self._member = f"{(settings.consumer_id or 'consumer')[:LONGEST_NAME]}-{uuid.uuid4().hex[:8]}"
         self._name = settings.consumer_id or self._member
         # Each record is begun with half of its lock's time left, or more: a poll takes a quarter, and handling another.
         self._acknowledge_every_s = min(ACKNOWLEDGE_EVERY_S, settings.lock_ms / 4000)

@@ -10,7 +10,7 @@ from mini_kafka_consumer.group_member import retry_delay_ms, to_message
 from mini_kafka_shared.logging_setup import OutputLost
 from mini_kafka_shared.retry import GraceOver
 from mini_kafka_shared.schemas import Message
-from mini_kafka_shared.schemas_v1 import AcquiredRecord
+from mini_kafka_shared.schemas_v1 import AcquiredRecord, AcquireRequest
 from tests.support.group_broker import MAX_DELIVERIES, Run, fail_at
 
 MakeRun = Callable[..., Run]
@@ -43,6 +43,14 @@ def test_two_members_of_one_name_are_two(make_run: MakeRun) -> None:
     assert len({member for run in runs for member in run.broker.members}) == 3
     assert runs[0].said == runs[1].said == ["c got  a"]
     assert runs[2].said[0].startswith("consumer-")
+
+
+def test_the_longest_name_leaves_room_for_what_makes_it_unique(make_run: MakeRun) -> None:
+    run = make_run("a", consumer_id="c" * 249)
+
+    assert run() == 0
+    [member] = run.broker.members
+    assert AcquireRequest(topics=["t"], member=member).member == member
 
 
 def test_max_messages_ends_the_run_and_nothing_else_was_acquired(make_run: MakeRun) -> None:
