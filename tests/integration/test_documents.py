@@ -151,7 +151,11 @@ def test_every_command_of_a_document_works_and_prints_what_is_shown(document: st
             apply_diff(block.text, copy)
         elif block.language == "sh" and not needs_docker(block):
             script = script_of(block).replace(ADDRESS, urlsplit(broker).netloc)
-            port = {"MINI_KAFKA_HTTP_PORT": "0"} if commands_of(block)[-1] in UNTIL_CTRL_C else {}
+            port = (
+                {"MINI_KAFKA_HTTP_PORT": "0", "MINI_KAFKA_KAFKA_PORT": "0"}
+                if commands_of(block)[-1] in UNTIL_CTRL_C
+                else {}
+            )
             run(block, script, copy, env | port)
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.integration.programs import BIN, Program
+from tests.integration.programs import BIN, FREE_PORTS, Program
 
 MIB = 1024 * 1024
-FLAGS = ["--http-port", "0", "--header-timeout", "1", "--body-timeout", "1", "--idle-timeout", "1"]
+FLAGS = [*FREE_PORTS, "--header-timeout", "1", "--body-timeout", "1", "--idle-timeout", "1"]
 
 
 class LiveBroker:
@@ -22,7 +22,7 @@ class LiveBroker:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.address = program.line(r"^listening http=(\S+)$")[1]
+        self.address = program.line(r"^listening http=(\S+)")[1]
         self.url = f"http://{self.address}"
 
     def connect(self, sent: bytes) -> socket.socket:
@@ -138,7 +138,7 @@ def test_a_message_is_not_handed_to_a_client_that_hung_up_behind_a_pipelined_req
 
 
 def test_sigterm_waits_for_no_half_request_and_for_nobody_who_does_not_read() -> None:
-    with Program(BIN / "mini-kafka", "--http-port", "0") as program, ExitStack() as open_connections:
+    with Program(BIN / "mini-kafka", *FREE_PORTS) as program, ExitStack() as open_connections:
         broker = LiveBroker(program)
         wait = broker.connect(HEAD + b"{")
         deaf = open_connections.enter_context(broker.connect(b""))
@@ -151,7 +151,7 @@ def test_sigterm_waits_for_no_half_request_and_for_nobody_who_does_not_read() ->
 
 
 def test_sigterm_answers_50_long_polls_and_ends_with_0_within_2_s() -> None:
-    with Program(BIN / "mini-kafka", "--http-port", "0") as program, ExitStack() as open_connections:
+    with Program(BIN / "mini-kafka", *FREE_PORTS) as program, ExitStack() as open_connections:
         broker = LiveBroker(program)
         broker.post("/consumers/register", {"topic": "t", "consumer_id": "c"})
         body = json.dumps({"consumer_id": "c", "wait_ms": 30_000}).encode()

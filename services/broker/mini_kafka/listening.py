@@ -1,8 +1,11 @@
-"""An address to listen on, for every listener: take it, or say in a sentence why it cannot be had."""
+"""Addresses to listen on, for every listener: read them, take them, or say in a sentence why they cannot be had."""
 
+import os
+import re
 import socket
 from dataclasses import dataclass
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what a listener without a host means in Kafka
 BACKLOG = 2048
 """Connections that the kernel holds while the loop is busy; the kernel cuts it to its own limit."""
 
@@ -22,10 +25,16 @@ def bind(host: str, port: int, *, flags: str) -> socket.socket:
         both = host == "::" and socket.has_dualstack_ipv6()
         return socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except (OSError, UnicodeError) as error:  # a name that no name server could know is a UnicodeError
-        reason = error.strerror if isinstance(error, OSError) else "that is no name of a host"
-        raise CannotListen(
-            f"cannot listen on {host}:{port}: {reason or error}: choose another address with {flags}"
-        ) from error
+        reason = _reason(error)
+        raise CannotListen(f"cannot listen on {host}:{port}: {reason}: choose another address with {flags}") from error
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return "that is no name of a host"
+    if isinstance(error, socket.gaierror) or error.errno is None:
+        return error.strerror or str(error)
+    return os.strerror(error.errno)  # asyncio and socket add the address, which is said already
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +58,42 @@ class Address:
 
     @property
     def for_people(self) -> str:
-        """Show an address that a browser on this machine can use: a listener on all addresses has this one too."""
-        return str(Address("127.0.0.1", self.port)) if self.host in {"0.0.0.0", "::"} else str(self)  # noqa: S104
+        """Show an address that a browser on this machine can use."""
+        return str(self.reachable)
+
+    @property
+    def reachable(self) -> "Address":
+        """Give an address that this machine can connect to: a listener on all addresses has the loopback's too."""
+        return Address("127.0.0.1", self.port) if self.host in {EVERYWHERE, "::"} else self
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+_LISTENER = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)://([^/]*):([0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A named address, as Kafka writes it: `PLAINTEXT://0.0.0.0:9092`."""
+
+    name: str
+    address: Address
+
+    @classmethod
+    def parse(cls, text: str) -> "Listener":
+        """Read a listener.
+
+        Raises:
+            ValueError: it is none; the text says how one looks.
+        """
+        found = _LISTENER.fullmatch(text)
+        if found is None or int(found[3]) > 65535:
+            raise ValueError(f"has {text!r}, which is no listener: write NAME://HOST:PORT")
+        name, host = found[1].upper(), found[2]
+        if name in {"SSL", "SASL_SSL", "SASL_PLAINTEXT"}:
+            raise ValueError(f"has {text!r}, and there is no TLS or SASL here: use PLAINTEXT")
+        return cls(name, Address(host.removeprefix("[").removesuffix("]") or EVERYWHERE, int(found[3])))
+
+    def __str__(self) -> str:
+        return f"{self.name}://{self.address}"

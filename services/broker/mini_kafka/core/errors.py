@@ -13,6 +13,17 @@
     ├── GroupNotFound             no group of this name has offsets or members
     ├── GroupNotEmpty             to be deleted while it has members or holds locks
     ├── GroupKindConflict         a call of another kind than the group is while it has members
+    ├── InvalidGroupName          a group without a name
+    ├── InvalidSessionTimeout     shorter or longer than a member's session may be
+    ├── MemberIdRequired          a new member has to join again, with the id that it is given
+    ├── UnknownMember             not in the group, or not any more
+    ├── MemberFenced              a static member whose place another one has taken
+    ├── IllegalGeneration         of another generation than the group is in
+    ├── RebalanceInProgress       the group forms a generation: join again
+    ├── InconsistentGroupProtocol no way to share work that all members know
+    ├── GroupFull                 as many members as a group may have
+    ├── GroupIsSubscribed         to forget offsets of a topic that members of the group read
+    ├── CommitMetadataTooLarge    more text with a committed offset than is kept
     ├── InvalidRecord             a record that no log takes
     ├── RecordTooLarge            over `max.message.bytes`
     ├── CorruptBatch              bytes from a Kafka client that are no batch, or not the one that was sent
@@ -125,6 +136,94 @@ class GroupKindConflict(BrokerError):
 
     def __init__(self, group: str, kind: str, reason: str) -> None:
         super().__init__(f"group {group!r} {kind} now ({reason}): use another group, or try again when that has ended")
+
+
+class InvalidGroupName(BrokerError):
+    """A group needs a name."""
+
+    def __init__(self) -> None:
+        super().__init__("a group has a name of at least one character: set group.id")
+
+
+class InvalidSessionTimeout(BrokerError):
+    """The session time-out is outside what the broker allows."""
+
+    def __init__(self, timeout_ms: int, least_ms: int, most_ms: int) -> None:
+        super().__init__(
+            f"a session time-out of {timeout_ms} ms is not allowed: it is {least_ms} to {most_ms} ms"
+            " (group.min.session.timeout.ms, group.max.session.timeout.ms)"
+        )
+
+
+class MemberIdRequired(BrokerError):
+    """A new member has to join again with the id that it is given here (KIP-394)."""
+
+    def __init__(self, group: str, member_id: str) -> None:
+        self.member_id = member_id
+        super().__init__(f"join group {group!r} again as member {member_id!r}")
+
+
+class UnknownMember(BrokerError):
+    """The group has no such member, or has it no longer."""
+
+    def __init__(self, group: str, member_id: str, instance_id: str | None = None) -> None:
+        static = "" if instance_id is None else f" with the instance id {instance_id!r}"
+        super().__init__(f"group {group!r} has no member {member_id!r}{static}: join it without a member id")
+
+
+class MemberFenced(BrokerError):
+    """Another process has taken a static member's place (KIP-345)."""
+
+    def __init__(self, group: str, member_id: str, instance_id: str) -> None:
+        super().__init__(
+            f"member {member_id!r} of group {group!r} is not the one that has the instance id {instance_id!r} now:"
+            " give each process an instance id of its own"
+        )
+
+
+class IllegalGeneration(BrokerError):
+    """The group is in another generation than the caller."""
+
+    def __init__(self, group: str, generation: int, current: int) -> None:
+        super().__init__(f"group {group!r} is in generation {current}, not {generation}: join it again")
+
+
+class RebalanceInProgress(BrokerError):
+    """The group is about to form a generation."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__(f"group {group!r} rebalances: join it again")
+
+
+class InconsistentGroupProtocol(BrokerError):
+    """The members of a group know no common way to share work."""
+
+    def __init__(self, group: str, said: str, agreed: str) -> None:
+        super().__init__(
+            f"group {group!r} has {agreed}, and this member {said}:"
+            " use another group, or a protocol that all members know"
+        )
+
+
+class GroupFull(BrokerError):
+    """The group has as many members as it may have."""
+
+    def __init__(self, group: str, limit: int) -> None:
+        super().__init__(f"group {group!r} has {limit} members already, as many as group.max.size allows")
+
+
+class GroupIsSubscribed(BrokerError):
+    """Members of the group read the topic whose offsets are to be forgotten."""
+
+    def __init__(self, group: str, topic: str) -> None:
+        super().__init__(f"members of group {group!r} read topic {topic!r}: stop them first")
+
+
+class CommitMetadataTooLarge(BrokerError):
+    """The text with a committed offset is longer than is kept."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"the metadata with an offset has {size} characters, and at most {limit} are kept")
 
 
 class InvalidRecord(BrokerError):

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from mini_kafka.engine.group_port import GroupEngine
 from mini_kafka.engine.port import Engine
 from mini_kafka.engine.raw_log_port import RawLog
+from mini_kafka.engine.topic_admin import TopicAdmin
 
 
 class TopicShape(NamedTuple):
@@ -20,7 +22,7 @@ class TopicShape(NamedTuple):
     partitions: int
 
 
-class LogEngine(Engine, Protocol):
+class LogEngine(Engine, GroupEngine, Protocol):
     """An engine that owns its log."""
 
     @property
@@ -30,6 +32,10 @@ class LogEngine(Engine, Protocol):
     @property
     def raw_log(self) -> RawLog:
         """The log in batches."""
+
+    @property
+    def topic_admin(self) -> TopicAdmin:
+        """The topics' configs, and what would be refused."""
 
     @property
     def topic_changes(self) -> int:

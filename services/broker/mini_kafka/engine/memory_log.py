@@ -7,10 +7,13 @@ from uuid import UUID, uuid4
 from mini_kafka.core.topic import Topic
 from mini_kafka.engine.batch_reader import BatchReader
 from mini_kafka.engine.clock import Clock
+from mini_kafka.engine.group_coordinator import GroupCoordinator
+from mini_kafka.engine.group_offsets import GroupOffsets
 from mini_kafka.engine.log_port import TopicShape
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import Caller
 from mini_kafka.engine.raw_log import MemoryRawLog
+from mini_kafka.engine.topic_admin import MemoryTopicAdmin
 
 
 class MemoryLogEngine(MemoryEngine):
@@ -24,7 +27,14 @@ class MemoryLogEngine(MemoryEngine):
             max_decompressed_bytes=config.max_decompressed_bytes,
             max_fetch_sessions=config.max_fetch_sessions,
         )  # fmt: skip
+        self.topic_admin = MemoryTopicAdmin(
+            self._topics, config.topic_defaults, config.num_partitions, self._reconfigure
+        )
         self._cluster_id = "M" + urlsafe_b64encode(uuid4().bytes).decode()[:21]
+        self.coordinator = GroupCoordinator(self._clock, self._consumer_groups, self._shared)
+        self.group_offsets = GroupOffsets(
+            self._clock, self._topics, self._offsets, self._consumer_groups, self._shared, self.coordinator
+        )
 
     async def delete_topic(self, caller: Caller, name: str) -> None:
         """Take a topic away, and what Kafka clients have to do with it."""
@@ -55,6 +65,11 @@ class MemoryLogEngine(MemoryEngine):
         """Find a topic by its id."""
         topic = self._topics.find_by_id(topic_id)
         return None if topic is None else _shape(topic)
+
+    async def close(self) -> None:
+        """End all waiting, that of groups' members too, and refuse new records from now on."""
+        self.coordinator.close()
+        await super().close()
 
 
 def _shape(topic: Topic) -> TopicShape:

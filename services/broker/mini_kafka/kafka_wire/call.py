@@ -1,11 +1,12 @@
 """What a handler gets and gives: an API, one call of it, and the connection that it came on."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mini_kafka.engine.log_port import LogEngine
 from mini_kafka.engine.port import Caller
+from mini_kafka.kafka_wire.config_answers import BrokerSetting
 from mini_kafka.listening import Address
 
 DOOR = "kafka"
@@ -59,6 +60,8 @@ class BrokerIdentity:
 
     node_id: int
     cluster_id: str
+    configs: Mapping[str, BrokerSetting] = field(default_factory=dict, compare=False)
+    """The broker's own settings, by Kafka's names."""
     written_topics: dict[tuple[int, bool], tuple[int, bytes]] = field(default_factory=dict, compare=False)
     """The topics of Metadata's answers about all topics, by version and whether they have operations: after how many
     changes, and the bytes."""

@@ -15,15 +15,22 @@ class ErrorCode(IntEnum):
     UNKNOWN_TOPIC_OR_PARTITION = 3
     NOT_LEADER_OR_FOLLOWER = 6
     MESSAGE_TOO_LARGE = 10
+    OFFSET_METADATA_TOO_LARGE = 12
     COORDINATOR_NOT_AVAILABLE = 15
     INVALID_TOPIC_EXCEPTION = 17
     INVALID_REQUIRED_ACKS = 21
+    ILLEGAL_GENERATION = 22
     INCONSISTENT_GROUP_PROTOCOL = 23
+    INVALID_GROUP_ID = 24
     UNKNOWN_MEMBER_ID = 25
+    INVALID_SESSION_TIMEOUT = 26
+    REBALANCE_IN_PROGRESS = 27
     INVALID_TIMESTAMP = 32
     UNSUPPORTED_VERSION = 35
     TOPIC_ALREADY_EXISTS = 36
     INVALID_PARTITIONS = 37
+    INVALID_REPLICATION_FACTOR = 38
+    INVALID_REPLICA_ASSIGNMENT = 39
     INVALID_CONFIG = 40
     INVALID_REQUEST = 42
     POLICY_VIOLATION = 44
@@ -37,8 +44,11 @@ class ErrorCode(IntEnum):
     INVALID_FETCH_SESSION_EPOCH = 71
     UNKNOWN_LEADER_EPOCH = 75
     UNSUPPORTED_COMPRESSION_TYPE = 76
+    MEMBER_ID_REQUIRED = 79
     GROUP_MAX_SIZE_REACHED = 81
+    FENCED_INSTANCE_ID = 82
     ELECTION_NOT_NEEDED = 84
+    GROUP_SUBSCRIBED_TO_TOPIC = 86
     INVALID_RECORD = 87
     THROTTLING_QUOTA_EXCEEDED = 89
     UNKNOWN_TOPIC_ID = 100
@@ -59,6 +69,17 @@ KAFKA_CODE: Mapping[type[core.BrokerError], ErrorCode] = {
     core.GroupNotFound: ErrorCode.GROUP_ID_NOT_FOUND,
     core.GroupNotEmpty: ErrorCode.NON_EMPTY_GROUP,
     core.GroupKindConflict: ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+    core.InvalidGroupName: ErrorCode.INVALID_GROUP_ID,
+    core.InvalidSessionTimeout: ErrorCode.INVALID_SESSION_TIMEOUT,
+    core.MemberIdRequired: ErrorCode.MEMBER_ID_REQUIRED,
+    core.UnknownMember: ErrorCode.UNKNOWN_MEMBER_ID,
+    core.MemberFenced: ErrorCode.FENCED_INSTANCE_ID,
+    core.IllegalGeneration: ErrorCode.ILLEGAL_GENERATION,
+    core.RebalanceInProgress: ErrorCode.REBALANCE_IN_PROGRESS,
+    core.InconsistentGroupProtocol: ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+    core.GroupFull: ErrorCode.GROUP_MAX_SIZE_REACHED,
+    core.GroupIsSubscribed: ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC,
+    core.CommitMetadataTooLarge: ErrorCode.OFFSET_METADATA_TOO_LARGE,
     core.InvalidRecord: ErrorCode.INVALID_RECORD,
     core.CorruptBatch: ErrorCode.CORRUPT_MESSAGE,
     core.InvalidBatch: ErrorCode.INVALID_RECORD,
@@ -84,3 +105,8 @@ KAFKA_CODE: Mapping[type[core.BrokerError], ErrorCode] = {
 def kafka_code(error: core.BrokerError) -> ErrorCode:
     """Look up the code of a refusal."""
     return KAFKA_CODE[type(error)]
+
+
+def group_code(error: core.BrokerError) -> ErrorCode:
+    """Look up the code of a refusal to a group's client: one that stops tells it to look for the coordinator anew."""
+    return ErrorCode.COORDINATOR_NOT_AVAILABLE if isinstance(error, core.BrokerStopping) else kafka_code(error)
