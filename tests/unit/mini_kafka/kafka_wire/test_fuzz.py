@@ -62,12 +62,12 @@ async def outcome(client: KafkaClient, frame: bytes) -> str:
             await asyncio.sleep(0)
             if not task.done():
                 task.cancel()  # it waits, and its client hangs up
-            answer = (await asyncio.gather(task, return_exceptions=True))[0]
-            if isinstance(answer, asyncio.CancelledError):
+            try:
+                session.respond(await task)
+            except asyncio.CancelledError:
                 return "waited"
-            if isinstance(answer, BaseException):
-                raise answer
-        session.respond(answer)
+        else:
+            session.respond(answer)
     except WireError:
         return "refused"
     return "answered"
