@@ -35,13 +35,13 @@ def client_batch(
 ) -> bytes:
     """Build a batch with these values; `fields` overwrite what the header says, under a CRC that is right."""
     builder = DefaultRecordBatchBuilder(2, codec, transactional, *producer, 2**31 - 1)
-    for number, value in enumerate(values or (b"value",)):
-        key = keys[number] if number < len(keys) else None
-        builder.append(number, timestamp_ms, key, value, [])
+    for index, value in enumerate(values or (b"value",)):
+        key = keys[index] if index < len(keys) else None
+        builder.append(index, timestamp_ms, key, value, [])
     batch = bytearray(builder.build())
-    for name, value in fields.items():
+    for name, number in fields.items():
         place, form = FIELDS[name]
-        struct.pack_into(form, batch, place, value)
+        struct.pack_into(form, batch, place, number)
     struct.pack_into(">I", batch, 17, calc_crc32c(memoryview(batch)[21:]))
     return bytes(batch)
 

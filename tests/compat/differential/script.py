@@ -100,8 +100,12 @@ class Broker:
         return value
 
 
-def _partition_of(part: Any) -> int:
-    return int(part.get("partition_index", part.get("partition", 0))) if isinstance(part, dict) else 0
+def _partition_of(part: Any) -> Any:
+    return (
+        next((part[name] for name in ("partition_index", "partition") if name in part), 0)
+        if isinstance(part, dict)
+        else 0
+    )
 
 
 def whole_batches(records: bytes) -> list[list[int]]:

@@ -8,7 +8,7 @@ sends some after a Metadata request. The types are those of the protocol guide
 
 import struct
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 from mini_kafka.kafka_wire.errors import WireError
@@ -19,6 +19,7 @@ INT8 = struct.Struct(">b")
 INT16 = struct.Struct(">h")
 INT32 = struct.Struct(">i")
 INT64 = struct.Struct(">q")
+FLOAT64 = struct.Struct(">d")
 
 NO_TAGS = b"\0"
 """An empty set of tagged fields, which ends each structure of a flexible version."""
@@ -76,6 +77,10 @@ class Reader:
             raise WireError("the request ends in the middle of a number") from None
         self.position += kinds.size
         return values
+
+    def float64(self) -> float:
+        """Read a FLOAT64."""
+        return cast(float, FLOAT64.unpack(self.take(FLOAT64.size))[0])
 
     def uvarint(self) -> int:
         """Read an UNSIGNED_VARINT: seven bits a byte, the lowest first, at most five bytes."""
