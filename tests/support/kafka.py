@@ -28,14 +28,25 @@ NAMES = {api.name: api for api in APIS.values()}
 
 def frame(api: Api, version: int, fields: dict[str, Any], *, correlation_id: int = 7) -> bytes:
     """Write a request as a client does."""
-    entity = message_type(api.name, version, "Request")
+    return frame_of(api, version, build_message(api, version, "Request", fields), correlation_id=correlation_id)
+
+
+def frame_of(api: Api, version: int, message: Any, *, correlation_id: int = 7) -> bytes:
+    """Put kio's request behind a header, and both behind their size."""
     buffer = io.BytesIO()
-    header = entity.__header_schema__(
+    header = message.__header_schema__(
         request_api_key=api.key, request_api_version=version, correlation_id=correlation_id, client_id=CLIENT_ID
     )
-    entity_writer(entity.__header_schema__)(buffer, header)
-    entity_writer(entity)(buffer, build_message(api, version, "Request", fields))
+    entity_writer(message.__header_schema__)(buffer, header)
+    entity_writer(type(message))(buffer, message)
     return struct.pack(">i", len(buffer.getvalue())) + buffer.getvalue()
+
+
+def body_of(message: Any) -> bytes:
+    """Write one of kio's messages, without a header."""
+    buffer = io.BytesIO()
+    entity_writer(type(message))(buffer, message)
+    return buffer.getvalue()
 
 
 def read_answer(api: Api, version: int, data: bytes) -> Any:

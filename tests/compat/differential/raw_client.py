@@ -29,7 +29,7 @@ class RawClient:
     """One connection to a broker."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._address = host, port
+        self.address = host, port
         self._socket: socket.socket | None = None
         self._correlation_id = 0
 
@@ -65,7 +65,7 @@ class RawClient:
     def send_frame(self, frame: bytes) -> None:
         """Send bytes as one frame."""
         if self._socket is None:
-            self._socket = socket.create_connection(self._address, TIMEOUT_S)
+            self._socket = socket.create_connection(self.address, TIMEOUT_S)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.sendall(struct.pack(">i", len(frame)) + frame)
 

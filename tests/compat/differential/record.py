@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.compat.differential import fetch_script, offsets_script, produce_script
+from tests.compat.differential import fetch_script, group_scripts, offsets_script, produce_script
 from tests.compat.differential.brokers import apache_kafka
 from tests.compat.differential.script import Broker
 
-SCRIPTS = produce_script.SCRIPTS | fetch_script.SCRIPTS | offsets_script.SCRIPTS
+SCRIPTS = produce_script.SCRIPTS | fetch_script.SCRIPTS | offsets_script.SCRIPTS | group_scripts.SCRIPTS
 RECORDED = Path(__file__).parent / "recorded"
 
 

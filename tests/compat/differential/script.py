@@ -54,6 +54,10 @@ class Broker:
         )
         return all(part["error_code"] == NO_ERROR for part in answer["topics"][0]["partitions"])
 
+    def connect(self) -> RawClient:
+        """Open another connection, for a script in which one waits for another."""
+        return RawClient(*self._client.address)
+
     def id_of(self, topic: str) -> UUID:
         """Give a topic's id, or one that nobody has."""
         return self._ids.get(topic, STRANGE_ID)

@@ -20,7 +20,7 @@ from mini_kafka.core.errors import (
 from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.group_member import Answer, Joined, JoinWish, Leaver, Member, Place, Synced
 from mini_kafka.core.group_members import GroupMembers
-from mini_kafka.core.rebalance import RebalanceCycle, State
+from mini_kafka.core.rebalance import GroupState, RebalanceCycle
 
 NEW_MEMBER_MS = 300_000
 """How long somebody who has no id yet may wait for a join: it cannot send heartbeats (Kafka's five minutes)."""
@@ -62,15 +62,15 @@ class ConsumerGroup:
 
     def _has_room(self, member_id: str) -> bool:
         """Tell whether somebody may join; while all join again, those who come first stay."""
-        if self.cycle.state is State.EMPTY:
+        if self.cycle.state is GroupState.EMPTY:
             return True
-        if self.cycle.state is State.PREPARING_REBALANCE:
+        if self.cycle.state is GroupState.PREPARING_REBALANCE:
             waits = member_id in self.members and self.members[member_id].join_answer is not None
             return waits or self.members.waiting_to_join < self._max_size
         return member_id in self.members or len(self.members) < self._max_size
 
     def _fits(self, wish: JoinWish) -> bool:
-        if self.cycle.state is State.EMPTY:
+        if self.cycle.state is GroupState.EMPTY:
             return bool(wish.protocol_type and wish.protocols)
         return wish.protocol_type == self.cycle.protocol_type and self.members.share_protocol(wish.protocols)
 
@@ -85,7 +85,7 @@ class ConsumerGroup:
         same = member.wish.protocols == wish.protocols
         follows = self.members.leader != wish.member_id
         state = self.cycle.state
-        if same and (state is State.COMPLETING_REBALANCE or (state is State.STABLE and follows)):
+        if same and (state is GroupState.COMPLETING_REBALANCE or (state is GroupState.STABLE and follows)):
             answer(self.cycle.joined(member))  # perhaps it never got its answer
         else:  # a leader joins again to have partitions that are new assigned, too
             self._update(member, wish, answer)
@@ -115,7 +115,7 @@ class ConsumerGroup:
         self.cycle.rename(old.member_id, new_id)
         self._update(member, wish, answer)
         self.cycle.expect(member, now_ms + wish.session_timeout_ms)
-        if self.cycle.state is not State.STABLE or self.members.elect_protocol() != self.cycle.protocol:
+        if self.cycle.state is not GroupState.STABLE or self.members.elect_protocol() != self.cycle.protocol:
             self.cycle.rebalance_or_complete(now_ms)
         elif wish.skips_assignment:
             member.answer_join(self.cycle.joined(member, skip_assignment=self.members.leader == new_id))
@@ -142,10 +142,10 @@ class ConsumerGroup:
         for said, known in zip(protocol, (self.cycle.protocol_type, self.cycle.protocol), strict=True):
             if said is not None and known is not None and said != known:
                 raise InconsistentGroupProtocol(self.name, said, self._agreed())
-        if self.cycle.state is State.PREPARING_REBALANCE:
+        if self.cycle.state is GroupState.PREPARING_REBALANCE:
             raise RebalanceInProgress(self.name)
         self.cycle.has_synced(place.member_id)
-        if self.cycle.state is State.STABLE:
+        if self.cycle.state is GroupState.STABLE:
             answer(self.cycle.synced(member))
             return
         member.answer_sync(RebalanceInProgress(self.name))  # an earlier sync of its own, which it gave up
@@ -161,7 +161,7 @@ class ConsumerGroup:
             RebalanceInProgress: it is noted, and has to join again.
         """
         self._hear(now_ms, self._check(place))
-        if self.cycle.state is State.PREPARING_REBALANCE:
+        if self.cycle.state is GroupState.PREPARING_REBALANCE:
             raise RebalanceInProgress(self.name)
 
     def leave(self, now_ms: int, leavers: Iterable[Leaver]) -> Sequence[BrokerError | None]:
@@ -191,16 +191,16 @@ class ConsumerGroup:
         Raises:
             UnknownMember, MemberFenced, IllegalGeneration, RebalanceInProgress: it must not commit.
         """
-        if place.generation < 0 and self.cycle.state is State.EMPTY:
+        if place.generation < 0 and self.cycle.state is GroupState.EMPTY:
             return
         member = self._check(place)
-        if self.cycle.state is State.COMPLETING_REBALANCE:
+        if self.cycle.state is GroupState.COMPLETING_REBALANCE:
             raise RebalanceInProgress(self.name)
         self._hear(now_ms, member)
 
     def end(self) -> None:
         """Mark a group that is taken away; it has to be empty."""
-        self.cycle.enter(0, State.DEAD)
+        self.cycle.enter(0, GroupState.DEAD)
 
     def _check(self, place: Place) -> Member:
         member = self.members.check(place.member_id, place.instance_id)

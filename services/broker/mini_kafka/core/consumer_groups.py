@@ -12,7 +12,7 @@ from mini_kafka.core.consumer_protocol import PROTOCOL_TYPE, subscribed_topics
 from mini_kafka.core.errors import GroupKindConflict, GroupLimitReached, InvalidSessionTimeout
 from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.offsets import MAX_GROUPS, CommittedOffsets, TopicPartition
-from mini_kafka.core.rebalance import State
+from mini_kafka.core.rebalance import GroupState
 
 
 class ConsumerGroups:
@@ -76,7 +76,7 @@ class ConsumerGroups:
     def forget(self, name: str) -> None:
         """Let go of a group that has no members; what it has committed is not touched."""
         group = self._groups.get(name)
-        if group is not None and group.cycle.state is State.EMPTY:
+        if group is not None and group.cycle.state is GroupState.EMPTY:
             group.end()
             del self._groups[name]
 
@@ -98,7 +98,7 @@ class ConsumerGroups:
         consumers are there, what none of them reads counts from its commit.
         """
         limit_ms = now_ms - self.limits.offsets_retention_ms
-        empty = group.cycle.state is State.EMPTY
+        empty = group.cycle.state is GroupState.EMPTY
         topics = set() if empty else read_topics(group)
         for partition in self._offsets.of_group(group.name):
             details = self._offsets.details(group.name, partition)
@@ -115,7 +115,7 @@ class ConsumerGroups:
 def read_topics(group: ConsumerGroup) -> set[str] | None:
     """Give the topics that a group's consumers read now; None where that cannot be known."""
     cycle = group.cycle
-    if cycle.state is State.EMPTY:
+    if cycle.state is GroupState.EMPTY:
         return set()
     if cycle.protocol_type != PROTOCOL_TYPE or cycle.protocol is None:
         return None

@@ -22,7 +22,7 @@ LEAST_RETRY_MS = 1_000
 """How long a rebalance that nobody has joined waits at least, whatever its members ask for: no time would be a spin."""
 
 
-class State(StrEnum):
+class GroupState(StrEnum):
     """The states of a group, in Kafka's words."""
 
     EMPTY = "Empty"
@@ -32,12 +32,12 @@ class State(StrEnum):
     DEAD = "Dead"
 
 
-NEXT: Mapping[State, frozenset[State]] = {
-    State.EMPTY: frozenset({State.PREPARING_REBALANCE, State.DEAD}),
-    State.PREPARING_REBALANCE: frozenset({State.COMPLETING_REBALANCE, State.EMPTY}),
-    State.COMPLETING_REBALANCE: frozenset({State.PREPARING_REBALANCE, State.STABLE}),
-    State.STABLE: frozenset({State.PREPARING_REBALANCE}),
-    State.DEAD: frozenset(),
+NEXT: Mapping[GroupState, frozenset[GroupState]] = {
+    GroupState.EMPTY: frozenset({GroupState.PREPARING_REBALANCE, GroupState.DEAD}),
+    GroupState.PREPARING_REBALANCE: frozenset({GroupState.COMPLETING_REBALANCE, GroupState.EMPTY}),
+    GroupState.COMPLETING_REBALANCE: frozenset({GroupState.PREPARING_REBALANCE, GroupState.STABLE}),
+    GroupState.STABLE: frozenset({GroupState.PREPARING_REBALANCE}),
+    GroupState.DEAD: frozenset(),
 }
 """Where a group can go from each state; only an empty group can be taken away."""
 
@@ -46,7 +46,7 @@ class RebalanceCycle:
     """The state of a group, its generation, and who has joined and synced in it."""
 
     def __init__(self, group: str, members: GroupMembers, limits: GroupLimits) -> None:
-        self.state = State.EMPTY
+        self.state = GroupState.EMPTY
         self.generation = 0
         self.protocol: str | None = None
         """What the members of this generation have agreed on."""
@@ -64,12 +64,12 @@ class RebalanceCycle:
         self._phase_deadline_ms: int | None = None
         self._to_sync: set[str] = set()
 
-    def enter(self, now_ms: int, state: State) -> None:
+    def enter(self, now_ms: int, state: GroupState) -> None:
         """Go from one state to the next."""
         if state not in NEXT[self.state]:
             raise AssertionError(f"a group cannot go from {self.state} to {state}")
         self.state = state
-        if state is State.EMPTY:
+        if state is GroupState.EMPTY:
             self.empty_since_ms = now_ms
 
     def welcome(self) -> None:
@@ -81,22 +81,22 @@ class RebalanceCycle:
 
         The first one of an empty group waits for its delay, so that members who start together get one generation.
         """
-        if self.state is State.PREPARING_REBALANCE:
+        if self.state is GroupState.PREPARING_REBALANCE:
             if not self._initial and self._members.all_joined:
                 self._complete(now_ms)
-        elif self.state is not State.EMPTY or self._members:
+        elif self.state is not GroupState.EMPTY or self._members:
             self.prepare(now_ms)
 
     def prepare(self, now_ms: int) -> None:
         """Begin a rebalance: everybody has to join again, and who waits for an assignment is told so."""
-        self._initial = self.state is State.EMPTY
-        if self.state is State.COMPLETING_REBALANCE:
+        self._initial = self.state is GroupState.EMPTY
+        if self.state is GroupState.COMPLETING_REBALANCE:
             for member in self._members:
                 member.assignment = b""
             self._answer_syncs(now_ms, RebalanceInProgress(self._group))
         self._to_sync.clear()
         self._phase_deadline_ms = None
-        self.enter(now_ms, State.PREPARING_REBALANCE)
+        self.enter(now_ms, GroupState.PREPARING_REBALANCE)
         if self._initial:
             self._newcomers = False
             self._initial_left_ms = max(self._members.rebalance_timeout_ms - self._delay_ms, 0)
@@ -119,10 +119,10 @@ class RebalanceCycle:
         self.generation += 1
         if not self._members:
             self.protocol = None
-            self.enter(now_ms, State.EMPTY)
+            self.enter(now_ms, GroupState.EMPTY)
             return
         self.protocol = self._members.elect_protocol()
-        self.enter(now_ms, State.COMPLETING_REBALANCE)
+        self.enter(now_ms, GroupState.COMPLETING_REBALANCE)
         for member in self._members:
             member.answer_join(self.joined(member))
             self.expect(member, now_ms + member.wish.session_timeout_ms)
@@ -140,7 +140,7 @@ class RebalanceCycle:
         """Take the leader's assignments, by member id, and hand them to whoever waits for them."""
         for member in self._members:
             member.assignment = assignments.get(member.member_id, b"")
-        self.enter(now_ms, State.STABLE)
+        self.enter(now_ms, GroupState.STABLE)
         self._answer_syncs(now_ms)
 
     def _answer_syncs(self, now_ms: int, refusal: BrokerError | None = None) -> None:
@@ -198,7 +198,7 @@ class RebalanceCycle:
         """Let somebody go who was not heard of; if it was a member, the others share its work."""
         was_member = member_id in self._members
         self.drop(member_id)
-        if self.state is State.PREPARING_REBALANCE:
+        if self.state is GroupState.PREPARING_REBALANCE:
             if self._members.all_joined:
                 self._complete(now_ms)
         elif was_member:
@@ -206,7 +206,7 @@ class RebalanceCycle:
 
     def _expire_phase(self, now_ms: int) -> None:
         """Go on without those who did not join or sync in time."""
-        if self.state is not State.PREPARING_REBALANCE:
+        if self.state is not GroupState.PREPARING_REBALANCE:
             for member_id in list(self._to_sync):
                 self.drop(member_id)
             self.prepare(now_ms)

@@ -13,7 +13,7 @@ from mini_kafka.core.consumer_group import ConsumerGroup
 from mini_kafka.core.consumer_groups import ConsumerGroups
 from mini_kafka.core.errors import BrokerError, BrokerStopping, InvalidGroupName, UnknownMember
 from mini_kafka.core.group_member import Answer, Joined, JoinWish, Leaver, Place, Synced
-from mini_kafka.core.rebalance import State
+from mini_kafka.core.rebalance import GroupState
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.deadlines import Deadlines
 from mini_kafka.engine.group_values import ConsumerGroupDescription, ConsumerGroupMember
@@ -120,7 +120,7 @@ class GroupCoordinator:
         if group is None:
             return None
         cycle = group.cycle
-        stable = cycle.state is State.STABLE
+        stable = cycle.state is GroupState.STABLE
         protocol = (cycle.protocol or "") if stable else ""
         members = tuple(
             ConsumerGroupMember(

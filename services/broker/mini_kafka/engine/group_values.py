@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from mini_kafka.core.offsets import TopicPartition
-from mini_kafka.core.rebalance import State as GroupState
 from mini_kafka.core.record_batch import Record, UnreadableRecord
 
 GroupKind = Literal["offsets", "shared", "classic"]
@@ -58,12 +57,13 @@ class Acknowledgement(NamedTuple):
 class GroupSummary:
     """A group in a list; `members` counts the ids that are at work, all callers without one as one.
 
-    A group over HTTP is Stable while somebody is in a call of it or holds a lock, else Empty.
+    Its state is one of `core.rebalance.GroupState`. A group over HTTP is Stable while somebody is in a call of it or
+    holds a lock, else Empty.
     """
 
     name: str
     kind: GroupKind
-    state: GroupState
+    state: str
     members: int
     protocol_type: str = ""
     """What a Kafka group's members are for, as they say: `consumer`, `connect`, …"""
@@ -106,7 +106,7 @@ class GroupDescription:
 
     name: str
     kind: GroupKind
-    state: GroupState
+    state: str
     members: tuple[GroupMember, ...]
     partitions: tuple[GroupPartition, ...]
 
@@ -169,7 +169,7 @@ class ConsumerGroupMember(NamedTuple):
 class ConsumerGroupDescription(NamedTuple):
     """A Kafka group as its clients know it; it has a protocol while it is Stable."""
 
-    state: GroupState
+    state: str
     protocol_type: str
     protocol: str
     members: tuple[ConsumerGroupMember, ...]

@@ -15,7 +15,7 @@ from mini_kafka.core.errors import GroupKindConflict, GroupNotFound, UnknownTopi
 from mini_kafka.core.in_flight_ranges import State
 from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
 from mini_kafka.core.partition_log import PartitionLog
-from mini_kafka.core.rebalance import State as GroupState
+from mini_kafka.core.rebalance import GroupState
 from mini_kafka.core.registered_consumer import RegisteredConsumers
 from mini_kafka.core.share_group import ShareGroups
 from mini_kafka.core.topic import Topics
@@ -207,7 +207,7 @@ class Groups:
             return "shared"
         return "offsets" if self._consumer_groups.find(name) is None else "classic"
 
-    def _state(self, name: str, members: Sequence[GroupMember]) -> GroupState:
+    def _state(self, name: str, members: Sequence[GroupMember]) -> str:
         group = self._consumer_groups.find(name)
         if group is not None and len(group.members):
             return group.cycle.state

@@ -15,8 +15,8 @@ from importlib import import_module
 from typing import Any
 
 from mini_kafka.kafka_wire.call import Api, Call, Request
-from mini_kafka.kafka_wire.errors import WireError
-from mini_kafka.kafka_wire.message_shape import Entity, FieldShape, check_lengths, field_names, shape_of
+from mini_kafka.kafka_wire.message_reader import read_message
+from mini_kafka.kafka_wire.message_shape import Entity, FieldShape, field_names, shape_of
 from mini_kafka.kafka_wire.primitives import NO_ID
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
@@ -32,21 +32,12 @@ def message_type(api_name: str, version: int, kind: str) -> Entity:
 
 
 def read_request(request: Request) -> Any:
-    """Give kio's dataclass of a request's body.
+    """Give a request's body as kio's dataclass of its version.
 
     Raises:
         WireError: the body is not what the version of this API says.
     """
-    from kio.serial import entity_reader
-    from kio.serial.errors import SerialError
-
-    entity = message_type(request.api.name, request.version, "Request")
-    check_lengths(entity, request.body)
-    try:
-        message, _ = entity_reader(entity)(bytes(request.body), 0)
-    except (SerialError, ValueError, OverflowError) as error:
-        raise WireError(f"{request.api.name} version {request.version} cannot be read: {error}") from error
-    return message
+    return read_message(message_type(request.api.name, request.version, "Request"), request.body)
 
 
 def write_response(api: Api, version: int, values: Mapping[str, Any]) -> bytes:

@@ -1,13 +1,14 @@
 """The primitive types of the Kafka protocol, read and written by hand: for headers and for the hot path.
 
 Everything else goes through `kio_codec`. A reader never looks beyond its bytes, and believes no length that a
-peer claims: what is not there is a `WireError`. The types are those of the protocol guide
+peer claims: what is not there is a `WireError`. Bytes that follow a message are passed over, as in Kafka: librdkafka
+sends some after a Metadata request. The types are those of the protocol guide
 (https://kafka.apache.org/protocol#protocol_types); "compact" ones, and tagged fields, are KIP-482's.
 """
 
 import struct
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 from mini_kafka.kafka_wire.errors import WireError
@@ -18,6 +19,7 @@ INT8 = struct.Struct(">b")
 INT16 = struct.Struct(">h")
 INT32 = struct.Struct(">i")
 INT64 = struct.Struct(">q")
+FLOAT64 = struct.Struct(">d")
 
 NO_TAGS = b"\0"
 """An empty set of tagged fields, which ends each structure of a flexible version."""
@@ -75,6 +77,10 @@ class Reader:
             raise WireError("the request ends in the middle of a number") from None
         self.position += kinds.size
         return values
+
+    def float64(self) -> float:
+        """Read a FLOAT64."""
+        return cast(float, FLOAT64.unpack(self.take(FLOAT64.size))[0])
 
     def uvarint(self) -> int:
         """Read an UNSIGNED_VARINT: seven bits a byte, the lowest first, at most five bytes."""
@@ -139,11 +145,6 @@ class Reader:
         for _ in range(self.uvarint()):
             self.uvarint()
             self.take(self.uvarint())
-
-    def end(self) -> None:
-        """Expect that nothing is left."""
-        if self.left:
-            raise WireError(f"{self.left} bytes follow the request's end")
 
 
 def uvarint(value: int) -> bytes:

@@ -108,9 +108,10 @@ class Session:
         api = self._apis.get(key)
         if api is None:
             raise WireError(f"there is no API {key} here")
-        if not api.lowest <= version <= api.highest and key != API_VERSIONS:
+        is_known = api.lowest <= version <= api.highest
+        if not is_known and key != API_VERSIONS:
             raise WireError(f"{api.name} is answered in versions {api.lowest} to {api.highest}, not in {version}")
         client_id = reader.nullable_string(flexible=False)
-        if api.is_flexible(version):
+        if is_known and api.is_flexible(version):
             reader.skip_tags()
         return Request(api, version, correlation_id, client_id, frame[reader.position :])

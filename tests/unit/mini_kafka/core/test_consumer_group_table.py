@@ -12,7 +12,7 @@ from mini_kafka.core.consumer_group import ConsumerGroup
 from mini_kafka.core.errors import BrokerError
 from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.group_member import Leaver, Place, Protocol
-from mini_kafka.core.rebalance import NEXT, State
+from mini_kafka.core.rebalance import NEXT, GroupState
 from tests.support.consumer_group import GroupOnTrial, Inbox, wish
 
 OTHER = (Protocol("range", b"other"),)
@@ -71,12 +71,12 @@ STATES: dict[str, Callable[[], GroupOnTrial]] = {
     "stable": stable,
 }
 EXPECTED_STATE = {
-    "Empty": State.EMPTY,
-    "emptied": State.EMPTY,
-    "initial": State.PREPARING_REBALANCE,
-    "preparing": State.PREPARING_REBALANCE,
-    "completing": State.COMPLETING_REBALANCE,
-    "stable": State.STABLE,
+    "Empty": GroupState.EMPTY,
+    "emptied": GroupState.EMPTY,
+    "initial": GroupState.PREPARING_REBALANCE,
+    "preparing": GroupState.PREPARING_REBALANCE,
+    "completing": GroupState.COMPLETING_REBALANCE,
+    "stable": GroupState.STABLE,
 }
 
 Ask = Callable[[GroupOnTrial], Inbox | BrokerError | None]
@@ -184,7 +184,12 @@ REFUSALS = {
     "IllegalGeneration": "generation",
     "RebalanceInProgress": "rebalance",
 }
-SHORT = {State.PREPARING_REBALANCE: "P", State.STABLE: "S", State.COMPLETING_REBALANCE: "C", State.EMPTY: "E"}
+SHORT = {
+    GroupState.PREPARING_REBALANCE: "P",
+    GroupState.STABLE: "S",
+    GroupState.COMPLETING_REBALANCE: "C",
+    GroupState.EMPTY: "E",
+}
 
 
 def cells() -> Iterator[tuple[str, str, str]]:
@@ -218,7 +223,7 @@ def outcome(trial: GroupOnTrial, request: Ask) -> str:
         word = "waits"
     else:
         word = type(answer.value()).__name__.lower()
-    return word if trial.state == before else f"{word} ▸{SHORT[State(trial.state)]}"
+    return word if trial.state == before else f"{word} ▸{SHORT[GroupState(trial.state)]}"
 
 
 @pytest.mark.parametrize(("request_name", "state", "expected"), list(cells()))
@@ -231,16 +236,18 @@ def test_a_group_goes_only_where_the_diagram_leads() -> None:
     seen = set()
     for make, request in product(STATES.values(), REQUESTS.values()):
         trial = make()
-        before = State(trial.state)
+        before = GroupState(trial.state)
         outcome(trial, request)
-        seen.add((before, State(trial.state)))
+        seen.add((before, GroupState(trial.state)))
     assert all(after is before or after in NEXT[before] for before, after in seen)
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [(a, b) for a, b in product(State, State) if b not in NEXT[a]], ids=lambda state: state.name
+    ("before", "after"),
+    [(a, b) for a, b in product(GroupState, GroupState) if b not in NEXT[a]],
+    ids=lambda state: state.name,
 )
-def test_no_other_way_leads_from_state_to_state(before: State, after: State) -> None:
+def test_no_other_way_leads_from_state_to_state(before: GroupState, after: GroupState) -> None:
     cycle = ConsumerGroup("g", GroupLimits()).cycle
     cycle.state = before
     with pytest.raises(AssertionError):

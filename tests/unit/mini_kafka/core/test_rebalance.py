@@ -1,5 +1,7 @@
 """What time does to a group: delays, sessions, and those who do not join or sync. After Apache Kafka 4.3.1."""
 
+from contextlib import suppress
+
 import pytest
 
 from mini_kafka.core.consumer_group import NEW_MEMBER_MS
@@ -14,10 +16,8 @@ def keep_alive(trial: GroupOnTrial, member_ids: list[str], duration_ms: int) -> 
     """Let time pass while these members send heartbeats."""
     for _ in range(0, duration_ms, SESSION_MS // 2):
         for member_id in member_ids:
-            try:
+            with suppress(RebalanceInProgress):
                 trial.heartbeat(member_id)
-            except RebalanceInProgress:
-                pass
         trial.advance(SESSION_MS // 2)
 
 
@@ -127,10 +127,10 @@ def test_a_member_that_waits_for_the_others_cannot_be_missing() -> None:
 
 def test_a_new_member_whose_answer_nobody_takes_is_given_up_after_five_minutes() -> None:
     trial = GroupOnTrial(GroupLimits(max_session_timeout_ms=10 * NEW_MEMBER_MS))
-    long = {"session_ms": 10 * NEW_MEMBER_MS, "rebalance_ms": 10 * NEW_MEMBER_MS}
-    trial.join("one", wish(**long))
+    patient = wish(session_ms=10 * NEW_MEMBER_MS, rebalance_ms=10 * NEW_MEMBER_MS)
+    trial.join("one", patient)
     trial.advance(0)
-    two = trial.join("two", wish(**long))
+    two = trial.join("two", patient)
     trial.advance(NEW_MEMBER_MS - 1)
     assert two.waits
     trial.advance(1)
@@ -169,7 +169,7 @@ def test_a_leader_that_never_syncs_is_sent_away_and_the_others_are_told_to_join_
     two = trial.sync("two")
     keep_alive(trial, ["one", "two"], REBALANCE_MS)
     assert two.refusal() is RebalanceInProgress
-    assert list(trial.group.members)[0].member_id == "two"
+    assert next(iter(trial.group.members)).member_id == "two"
 
 
 def test_all_who_synced_are_left_alone() -> None:

@@ -1,4 +1,4 @@
-"""Produce (0), versions 3 to 13: appends the batch that a client sent for each partition, as it came.
+"""Produce (0), versions 0 to 13: appends the batch that a client sent for each partition, as it came.
 
 - 0 to 2 are in the list of versions and refused (KAFKA-18659): without them older librdkafka would not compress.
 - acks=1 and acks=-1 are the same here: there are no replicas. acks=0 is answered with nothing; where something was

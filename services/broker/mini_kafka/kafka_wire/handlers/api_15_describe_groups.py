@@ -15,10 +15,9 @@ from mini_kafka.engine.port import GroupDescription
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
+from mini_kafka.kafka_wire.operations import GROUP_OPERATIONS
 
 NOT_FOUND = 6
-ALL_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11
-"""Read, delete, describe, and describe and alter configs, as bits of Kafka's `AclOperation`."""
 NO_OPERATIONS = -(2**31)
 """What is answered to who does not ask."""
 
@@ -26,7 +25,7 @@ NO_OPERATIONS = -(2**31)
 async def handle(call: Call) -> bytes:
     """Describe the groups that are named."""
     request = read_request(call.request)
-    operations = ALL_OPERATIONS if getattr(request, "include_authorized_operations", False) else NO_OPERATIONS
+    operations = GROUP_OPERATIONS if getattr(request, "include_authorized_operations", False) else NO_OPERATIONS
     groups = [
         {"group_id": name, "authorized_operations": operations, **await _describe(call, name)}
         for name in request.groups

@@ -31,7 +31,6 @@ def _names_its_software(body: memoryview) -> bool:
     reader = Reader(body)
     names = reader.string(flexible=True), reader.string(flexible=True)
     reader.skip_tags()
-    reader.end()
     return all(_SOFTWARE_NAME.fullmatch(name) for name in names)
 
 

@@ -72,7 +72,6 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
         reader.nullable_string(flexible=flexible)  # the client's rack
     if flexible:
         replica_id = _read_replica_tag(reader, version, replica_id)
-    reader.end()
     return FetchRequest(
         replica_id, max_wait_ms, min_bytes, max_bytes, is_committed, session_id, session_epoch, partitions, forgotten
     )

@@ -70,7 +70,6 @@ def read_request(body: memoryview, version: int) -> MetadataRequest:
     topic_operations = reader.boolean() if version >= 8 else False
     if flexible:
         reader.skip_tags()
-    reader.end()
     return MetadataRequest(topics, allow, cluster_operations, topic_operations)
 
 

@@ -54,7 +54,6 @@ def read_request(body: memoryview, version: int) -> ProduceRequest:
             reader.skip_tags()
     if flexible:
         reader.skip_tags()
-    reader.end()
     return ProduceRequest(acks, topics)
 
 
