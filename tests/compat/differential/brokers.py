@@ -30,9 +30,9 @@ def apache_kafka(address: str) -> Iterator[Broker]:
 
 
 @contextmanager
-def running_mini_kafka() -> Iterator[tuple[str, str]]:
+def running_mini_kafka(*flags: str) -> Iterator[tuple[str, str]]:
     """Run a Mini Kafka, and give its addresses: of the HTTP API, and for Kafka clients."""
-    with Program(BIN / "mini-kafka", "--http-port", "0", "--kafka-port", "0") as program:
+    with Program(BIN / "mini-kafka", "--http-port", "0", "--kafka-port", "0", *flags) as program:
         http, kafka = program.line(r"^listening http=(\S+) kafka=(\S+)$").groups()
         yield http, kafka
 

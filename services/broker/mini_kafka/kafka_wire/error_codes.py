@@ -96,7 +96,8 @@ KAFKA_CODE: Mapping[type[core.BrokerError], ErrorCode] = {
     core.RecordTooLarge: ErrorCode.MESSAGE_TOO_LARGE,
     core.OffsetOutOfRange: ErrorCode.OFFSET_OUT_OF_RANGE,
     core.UnknownConsumer: ErrorCode.UNKNOWN_MEMBER_ID,
-    core.MemoryLimitReached: ErrorCode.THROTTLING_QUOTA_EXCEEDED,
+    # librdkafka and Java try it again, the batch included; THROTTLING_QUOTA_EXCEEDED makes librdkafka give up.
+    core.MemoryLimitReached: ErrorCode.KAFKA_STORAGE_ERROR,
     # What a Kafka broker says that gives its partitions away before it stops: look for the leader, and try again.
     core.BrokerStopping: ErrorCode.NOT_LEADER_OR_FOLLOWER,
 }

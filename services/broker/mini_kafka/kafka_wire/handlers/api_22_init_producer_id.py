@@ -1,7 +1,7 @@
 """InitProducerId (22), versions 0 to 5: gives an idempotent producer its id.
 
-- There are no transactions: a transactional id gets TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which every client raises at
-  once. What would fit better, such as UNSUPPORTED_VERSION, some of them try again for ever.
+- There are no transactions: a transactional id gets TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which confluent-kafka, Java,
+  kafka-python and aiokafka raise at once (tests/compat).
 - Each call gives a new id with epoch 0, also to a producer that names the id and the epoch that it had (3, KIP-360).
 - 2 is flexible. 6 is for two-phase commit (KIP-939), and Kafka 4.3.1 does not offer it either.
 """

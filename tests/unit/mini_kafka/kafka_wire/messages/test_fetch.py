@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mini_kafka.core.errors import OffsetOutOfRange
 from mini_kafka.core.fetch_session import FetchPartition
-from mini_kafka.engine.raw_log_port import FetchedPartition
+from mini_kafka.engine.raw_log_port import FetchedPartition, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.messages import fetch
@@ -33,7 +33,7 @@ def key_name(version: int) -> str:
 @st.composite
 def requests(draw: st.DrawFn, version: int) -> tuple[dict[str, Any], FetchRequest]:
     """Draw a request, as kio's fields and as ours."""
-    keys = topic_ids if version >= BY_ID_FROM else text
+    keys: st.SearchStrategy[TopicKey] = topic_ids if version >= BY_ID_FROM else text
     parts = st.lists(st.tuples(int32, int32, int64, int32, int64, int32), max_size=3)
     topics = draw(st.lists(st.tuples(keys, parts), max_size=3))
     forgotten = draw(st.lists(st.tuples(keys, st.lists(int32, max_size=3)), max_size=2)) if version >= 7 else []
@@ -128,7 +128,7 @@ def results(draw: st.DrawFn) -> FetchedPartition | ErrorCode:
 @pytest.mark.parametrize("version", VERSIONS)
 @given(data=st.data())
 def test_kio_reads_the_response_that_was_written(version: int, joined_below_bytes: int, data: st.DataObject) -> None:
-    keys = topic_ids if version >= BY_ID_FROM else text
+    keys: st.SearchStrategy[TopicKey] = topic_ids if version >= BY_ID_FROM else text
     drawn = data.draw(
         st.lists(st.tuples(keys, st.lists(st.tuples(int32, results()), min_size=1, max_size=3)), max_size=3)
     )

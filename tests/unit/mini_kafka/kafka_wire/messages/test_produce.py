@@ -1,5 +1,6 @@
 """Produce by hand and by kio: what the one writes the other reads, in every version."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mini_kafka.core.errors import InvalidBatch, MemoryLimitReached, UnknownTopic
-from mini_kafka.engine.raw_log_port import AppendedBatch
+from mini_kafka.engine.raw_log_port import AppendedBatch, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.messages.produce import Outcome, ProduceRequest, read_request, write_response
@@ -29,7 +30,8 @@ topic_ids = st.uuids().filter(lambda it: it.int != 0)
 def requests(draw: st.DrawFn, version: int) -> tuple[dict[str, Any], ProduceRequest]:
     """Draw a request, as kio's fields and as ours."""
     parts = st.lists(st.tuples(int32, st.none() | st.binary(max_size=30)), max_size=3)
-    topics = draw(st.lists(st.tuples(topic_ids if version >= BY_ID_FROM else text, parts), max_size=3))
+    keys: st.SearchStrategy[TopicKey] = topic_ids if version >= BY_ID_FROM else text
+    topics = draw(st.lists(st.tuples(keys, parts), max_size=3))
     acks = draw(int16)
     fields = {
         "transactional_id": draw(st.none() | text), "acks": acks, "timeout": draw(st.integers(0, 2**31 - 1)),
@@ -77,13 +79,13 @@ outcomes = st.one_of(
 @pytest.mark.parametrize("version", VERSIONS)
 @given(data=st.data())
 def test_kio_reads_the_response_that_was_written(version: int, data: st.DataObject) -> None:
-    key = topic_ids if version >= BY_ID_FROM else text
+    key: st.SearchStrategy[TopicKey] = topic_ids if version >= BY_ID_FROM else text
     drawn = data.draw(st.lists(st.tuples(key, st.lists(st.tuples(int32, outcomes), max_size=3)), max_size=3))
     throttle_ms = data.draw(st.integers(0, 2**31 - 1))
     request = ProduceRequest(-1, [(topic, [(index, memoryview(b"")) for index, _ in parts]) for topic, parts in drawn])
     results: list[list[Outcome]] = [[outcome for _, outcome in parts] for _, parts in drawn]
     answer = kio_response("Produce", version, write_response(version, request, results, throttle_ms))
-    assert answer.throttle_time.total_seconds() * 1000 == throttle_ms
+    assert answer.throttle_time == timedelta(milliseconds=throttle_ms)
     assert [_topic(it, version) for it in answer.responses] == [topic for topic, _ in drawn]
     for read, (_, parts) in zip(answer.responses, drawn, strict=True):
         assert [it.index for it in read.partition_responses] == [index for index, _ in parts]
