@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
@@ -125,6 +126,7 @@ def test_requests_are_a_counter_and_a_histogram_by_listener() -> None:
     tell(story)
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="process_* come from /proc, which only Linux has")
 def test_the_process_is_shown_by_the_usual_names() -> None:
     async def story(it: Broker) -> None:
         names = {name for name, _ in await scrape(it)}
