@@ -64,10 +64,6 @@ class _Families:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
 
-    def describe(self) -> Iterable[Metric]:
-        """Name nothing beforehand: a registry that has one collector of ours needs no protection from doubles."""
-        return ()
-
     def collect(self) -> Iterator[Metric]:
         """Give them."""
         it = self._snapshot
@@ -108,24 +104,10 @@ def _of_groups(groups: Sequence[GroupDescription]) -> Iterator[Metric]:
         "kafka_consumergroup_members", "Members that are at work in a group.", ("consumergroup",),
         (((group.name,), len(group.members)) for group in groups),
     )  # fmt: skip
-    for name, text, value in (
-        ("current_offset", "The next offset to read, which a group has committed", "committed_offset"),
-        ("lag", "The offsets from the committed one to the end of the log", "lag"),
-    ):
-        yield _gauge(
-            f"kafka_consumergroup_{name}", f"{text}.", GROUP_PARTITION,
-            (
-                ((group.name, it.topic, str(it.partition)), getattr(it, value))
-                for group in groups for it in group.partitions
-            ),
-        )  # fmt: skip
-        yield _gauge(
-            f"kafka_consumergroup_{name}_sum", f"{text}, over all partitions of a topic.", GROUP_TOPIC,
-            (
-                ((group.name, topic), total)
-                for group in groups for topic, total in _sums(group, value).items()
-            ),
-        )  # fmt: skip
+    text = "The next offset to read, which a group has committed"
+    yield from _of_group_offsets(groups, "kafka_consumergroup_current_offset", text, "committed_offset")
+    text = "The offsets from the committed one to the end of the log"
+    yield from _of_group_offsets(groups, "kafka_consumergroup_lag", text, "lag")
     states = ("acquired", "available", "delayed", "condemned")
     yield _gauge(
         "mini_kafka_sharegroup_records", "Records in flight of a group that shares them, by state.",
@@ -134,6 +116,21 @@ def _of_groups(groups: Sequence[GroupDescription]) -> Iterator[Metric]:
             ((group.name, state), sum(getattr(it, state) for it in group.partitions))
             for group in groups if group.kind == "shared" for state in states
         ),
+    )  # fmt: skip
+
+
+def _of_group_offsets(groups: Sequence[GroupDescription], name: str, text: str, value: str) -> Iterator[Metric]:
+    """Give one value of a group's partitions, and its sum over those of each topic."""
+    yield _gauge(
+        name, f"{text}.", GROUP_PARTITION,
+        (
+            ((group.name, it.topic, str(it.partition)), getattr(it, value))
+            for group in groups for it in group.partitions
+        ),
+    )  # fmt: skip
+    yield _gauge(
+        f"{name}_sum", f"{text}, over all partitions of a topic.", GROUP_TOPIC,
+        (((group.name, topic), total) for group in groups for topic, total in _sums(group, value).items()),
     )  # fmt: skip
 
 

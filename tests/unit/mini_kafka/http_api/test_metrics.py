@@ -214,8 +214,9 @@ def test_there_is_one_scrape_at_a_time() -> None:
         async def counting(caller: Caller) -> object:
             nonlocal at_work, most
             at_work += 1
-            most = max(most, at_work)
-            await asyncio.sleep(0)
+            for _ in range(1000):  # another one has the time to come
+                most = max(most, at_work)
+                await asyncio.sleep(0)
             at_work -= 1
             return await describe(caller)
 
