@@ -22,6 +22,7 @@ from mini_kafka.http_api.connection import Limits
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoutes
 from mini_kafka.http_api.server import HttpServer, bind
+from mini_kafka.measures import LoopLag, Measures
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.logging_setup import say
 
@@ -78,17 +79,18 @@ def build_bounds(settings: BrokerSettings) -> Bounds:
             buffered_body_bytes=int(settings.max_buffered_body_bytes),
             request_records=settings.max_records_per_request,
             streams=settings.max_streams,
+            metrics_partitions=settings.metrics_max_partitions,
         )
     )
 
 
-async def load_app(gate: Gate, engine: Engine, bounds: Bounds) -> None:
+async def load_app(gate: Gate, engine: Engine, bounds: Bounds, measures: Measures) -> None:
     """Import FastAPI and hand the application to the gate."""
 
     def load() -> tuple[ASGIApp, HotRoutes]:
         from mini_kafka.http_api.app import build_app  # 0.3 s: not before the broker listens
 
-        return build_app(engine, bounds)
+        return build_app(engine, bounds, measures)
 
     await gate.load(load)
     gc.freeze()  # what was imported stays: a collection that looks through it again only holds up requests
@@ -104,10 +106,12 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     bounds = build_bounds(settings)
     gate = Gate(engine, AccessPolicy(settings.allowed_hosts), bounds)
     limits = Limits(settings.header_timeout, settings.body_timeout, settings.idle_timeout, int(settings.max_head_bytes))
-    server = HttpServer(gate, bind(settings.host, settings.http_port), limits)
+    server = HttpServer(gate, bind(settings.host, settings.http_port), limits, gate.traffic)
+    lag = LoopLag()
+    lag.start()
     await server.start()
     say(f"listening http={server.address}")  # the line that scripts wait for
-    loading = asyncio.create_task(load_app(gate, engine, bounds))
+    loading = asyncio.create_task(load_app(gate, engine, bounds, Measures([gate.traffic], lag.durations)))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
@@ -117,6 +121,7 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     logger.info("stopping")
     await engine.close()
     await server.stop()
+    lag.stop()
 
 
 async def run(settings: BrokerSettings) -> None:

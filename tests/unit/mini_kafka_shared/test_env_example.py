@@ -23,6 +23,10 @@ HEADER = """\
 # Where compose publishes the broker's HTTP API: address and port.
 # PUBLISHED_HTTP=127.0.0.1:8000
 
+# Where docker compose --profile observability publishes Prometheus and Grafana.
+# PUBLISHED_PROMETHEUS=127.0.0.1:9090
+# PUBLISHED_GRAFANA=127.0.0.1:3000
+
 # The tag of the three images.
 # IMAGE_TAG=latest
 

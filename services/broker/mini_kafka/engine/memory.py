@@ -27,6 +27,7 @@ from mini_kafka.engine.clock import Clock, LoopClock
 from mini_kafka.engine.compactor import Compactor
 from mini_kafka.engine.consuming import Consuming
 from mini_kafka.engine.dead_letters import DEAD_LETTER_TOPIC, HEADROOM_BYTES
+from mini_kafka.engine.descriptions import describe, describe_all
 from mini_kafka.engine.groups import Groups
 from mini_kafka.engine.port import (
     LOCK_MS,
@@ -37,11 +38,11 @@ from mini_kafka.engine.port import (
     Caller,
     ConsumedRecord,
     ConsumerPlace,
+    EngineUsage,
     GroupDescription,
     GroupSummary,
     OffsetChange,
     OffsetTarget,
-    PartitionDescription,
     Read,
     RecordLock,
     Release,
@@ -129,6 +130,10 @@ class MemoryEngine:
         """Give the time, in milliseconds since 1970."""
         return self._clock.now_ms()
 
+    async def usage(self) -> EngineUsage:
+        """Count the calls that wait for records, and the bytes that the logs hold, index and objects included."""
+        return EngineUsage(1, len(self._waiters), self._budget.used, self._budget.limit)
+
     @property
     def memory_used(self) -> int:
         """Count the bytes that the logs hold, index and objects included."""
@@ -148,7 +153,7 @@ class MemoryEngine:
         configs: Mapping[str, str] | None = None,
     ) -> TopicDescription:
         """Make a topic, with the broker's defaults for what is not said."""
-        return _describe(self._create(name, partitions, configs or {}))
+        return describe(self._create(name, partitions, configs or {}))
 
     def _create(self, name: str, partitions: int | None, configs: Mapping[str, str]) -> Topic:
         config = self._config.topic_defaults.with_changes(configs)
@@ -168,7 +173,7 @@ class MemoryEngine:
         """Have a topic that is as described, and say whether it was made just now."""
         topic = self._topics.find(name)
         if topic is None:
-            return _describe(self._create(name, partitions, configs or {})), True
+            return describe(self._create(name, partitions, configs or {})), True
         if partitions is not None and partitions != len(topic.logs):
             raise TopicExists(f"topic {name!r} exists with {len(topic.logs)} partitions, not {partitions}")
         if not topic.config.agrees_with(configs or {}):
@@ -177,7 +182,7 @@ class MemoryEngine:
                 f"{key}={has[key]}, not {text}" for key, text in (configs or {}).items() if has[key] != text
             )
             raise TopicExists(f"topic {name!r} exists with {others}")
-        return _describe(topic), False
+        return describe(topic), False
 
     async def alter_topic(
         self,
@@ -196,15 +201,15 @@ class MemoryEngine:
         topic.config = config
         self._sweeper.reconfigured()
         self._compactor.changed(config)
-        return _describe(topic)
+        return describe(topic)
 
     async def describe_topic(self, caller: Caller, name: str) -> TopicDescription:
         """Show one topic."""
-        return _describe(self._topics.get(name))
+        return describe(self._topics.get(name))
 
     async def ensure_topic(self, caller: Caller, name: str, *, explicit: bool) -> TopicDescription:
         """Find a topic, or make it."""
-        return _describe(self._ensure(name, explicit=explicit))
+        return describe(self._ensure(name, explicit=explicit))
 
     def _ensure(self, name: str, *, explicit: bool) -> Topic:
         topic = self._topics.find(name)
@@ -233,7 +238,7 @@ class MemoryEngine:
 
     async def describe_topics(self, caller: Caller) -> Sequence[TopicDescription]:
         """List all topics by name."""
-        return sorted((_describe(topic) for topic in self._topics), key=lambda topic: topic.name)
+        return await describe_all(self._topics)
 
     async def produce(
         self,
@@ -386,10 +391,3 @@ class MemoryEngine:
         self._shared.close()
         self._sweeper.close()
         self._compactor.close()
-
-
-def _describe(topic: Topic) -> TopicDescription:
-    partitions = tuple(
-        PartitionDescription(number, log.log_start_offset, log.high_watermark) for number, log in enumerate(topic.logs)
-    )
-    return TopicDescription(topic.name, topic.topic_id, topic.config, partitions, topic.record_count())

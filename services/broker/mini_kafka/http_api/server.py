@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from mini_kafka.http_api.connection import GuardedHttpProtocol, Limits
+from mini_kafka.measures import Traffic
 
 BACKLOG = 2048
 """Connections that the kernel holds while the loop is busy; the kernel cuts it to its own limit."""
@@ -59,8 +60,8 @@ class Address:
 class HttpServer:
     """An HTTP server around one ASGI application."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, limits: Limits) -> None:
-        protocol = type("HttpProtocol", (GuardedHttpProtocol,), {"limits": limits})
+    def __init__(self, app: ASGIApp, listening: socket.socket, limits: Limits, traffic: Traffic) -> None:
+        protocol = type("HttpProtocol", (GuardedHttpProtocol,), {"limits": limits, "traffic": traffic})
         self._socket = listening
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -75,6 +76,7 @@ class HttpServer:
                 timeout_graceful_shutdown=GRACEFUL_STOP_S,
             )
         )
+        traffic.connections = self._server.server_state.connections
         self._main_loop: asyncio.Task[None] | None = None
         self._sweep: asyncio.TimerHandle | None = None
 
