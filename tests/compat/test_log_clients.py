@@ -65,11 +65,14 @@ def topic() -> str:
 def confluent_produce(address: str, topic: str, records: list[Sent], **config: Any) -> list[int]:
     producer = confluent_kafka.Producer({"bootstrap.servers": address, "linger.ms": 20, **config})
     results: dict[int, Any] = {}
+
+    def noted(number: int) -> Callable[[Any, Any], None]:
+        return lambda error, message: results.update({number: error or message.offset()})
+
     for number, it in enumerate(records):
         producer.produce(
-            topic, it.value, it.key, 0, timestamp=it.timestamp_ms, headers=list(it.headers),
-            on_delivery=lambda error, message, number=number: results.update({number: error or message.offset()}),
-        )  # fmt: skip
+            topic, it.value, it.key, 0, timestamp=it.timestamp_ms, headers=list(it.headers), on_delivery=noted(number)
+        )
     assert producer.flush(WAIT_S) == 0
     return [results[number] for number in range(len(records))]
 

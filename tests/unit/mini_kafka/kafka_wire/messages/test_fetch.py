@@ -92,21 +92,19 @@ def values_of(part: FetchPartition) -> list[object]:
 @given(data=st.data())
 def test_a_request_says_what_kio_wrote(version: int, data: st.DataObject) -> None:
     fields, expected = data.draw(requests(version))
-    read = read_request(memoryview(kio_request("Fetch", version, fields)), version)
+    read = read_request(memoryview(kio_request("Fetch", version, fields) + b"left over"), version)
     assert read._replace(partitions=()) == expected._replace(partitions=())
     assert list(map(values_of, read.partitions)) == list(map(values_of, expected.partitions))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @given(data=st.data())
-def test_a_request_that_is_cut_or_goes_on_is_refused(version: int, data: st.DataObject) -> None:
+def test_a_request_that_is_cut_is_refused(version: int, data: st.DataObject) -> None:
     fields, _ = data.draw(requests(version))
     body = kio_request("Fetch", version, fields)
     for cut in range(len(body)):
         with pytest.raises(WireError):
             read_request(memoryview(body)[:cut], version)
-    with pytest.raises(WireError):
-        read_request(memoryview(body + b"\0"), version)
 
 
 @st.composite

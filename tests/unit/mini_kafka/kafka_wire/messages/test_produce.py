@@ -52,19 +52,17 @@ def requests(draw: st.DrawFn, version: int) -> tuple[dict[str, Any], ProduceRequ
 def test_a_request_says_what_kio_wrote(version: int, data: st.DataObject) -> None:
     fields, expected = data.draw(requests(version))
     body = kio_request("Produce", version, fields)
-    assert read_request(memoryview(body), version) == expected
+    assert read_request(memoryview(body + b"left over"), version) == expected
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @given(data=st.data())
-def test_a_request_that_is_cut_or_goes_on_is_refused(version: int, data: st.DataObject) -> None:
+def test_a_request_that_is_cut_is_refused(version: int, data: st.DataObject) -> None:
     fields, _ = data.draw(requests(version))
     body = kio_request("Produce", version, fields)
     for cut in range(len(body)):
         with pytest.raises(WireError):
             read_request(memoryview(body)[:cut], version)
-    with pytest.raises(WireError):
-        read_request(memoryview(body + b"\0"), version)
 
 
 outcomes = st.one_of(
