@@ -20,7 +20,7 @@ from mini_kafka.listening import BACKLOG, Address
 logger = logging.getLogger(__name__)
 
 COPIED_TOGETHER_BYTES = 64 * 1024
-"""An answer of several pieces up to this size is one write; of a larger one nothing is copied."""
+"""Answers to requests that came together are one write up to this size; of a larger one nothing is copied."""
 
 
 class KafkaProtocol(asyncio.Protocol):
@@ -84,7 +84,8 @@ class KafkaProtocol(asyncio.Protocol):
                     self._waiting = asyncio.ensure_future(self._answer_later(answer))
                     break
                 self._session.respond(answer)
-                self._flush()
+                if self._session.outgoing_bytes > COPIED_TOGETHER_BYTES:
+                    self._flush()
         except Exception as error:  # noqa: BLE001 - a bug ends one connection, not the broker
             self._fail(error)
         self._flush()
