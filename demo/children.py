@@ -56,9 +56,11 @@ class Children:
         threading.Thread(target=self._read, args=(name, process), daemon=True).start()
 
     def _read(self, name: str, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout or ():
-            if not self._closing:
-                self._said.put(Said(name, line.rstrip("\n")))
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        with process.stdout as lines:
+            for line in lines:
+                if not self._closing:
+                    self._said.put(Said(name, line.rstrip("\n")))
         if not self._closing:
             self._said.put(Said(name, None))
 

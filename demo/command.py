@@ -11,7 +11,7 @@ from types import FrameType
 
 from demo.children import Children
 from demo.run import BrokerFailedError, Demo, InterruptedDemoError
-from mini_kafka_shared.logging_setup import quiet_exit, say, set_up_logging
+from mini_kafka_shared.logging_setup import quiet_exit, reason_of, say, set_up_logging
 
 STORY = Path(__file__).with_name("a-record-travels.txt")
 INTERRUPTED = 130
@@ -29,7 +29,7 @@ def problem_with(path: Path) -> str | None:
         with path.open("rb") as file:
             return None if file.read(1) else "is empty: there is no line to send"
     except OSError as error:
-        return f"cannot be read: {(error.strerror or str(error)).lower()}"
+        return f"cannot be read: {reason_of(error)}"
 
 
 def demonstrate(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""The broker's HTTP API as Python calls: one method per endpoint of the guide.
+"""The broker's HTTP API as Python calls: one method per endpoint that the services need.
 
 Translates and nothing else: it never retries (that is `retry`), never registers by itself, and keeps no state
 but the open connection. Whatever goes wrong is one of these:
@@ -10,6 +10,7 @@ but the open connection. Whatever goes wrong is one of these:
         └── NotRegistered    404: a topic or a consumer that the broker does not know, for instance after a restart
 """
 
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import requests
@@ -17,6 +18,7 @@ import urllib3
 from pydantic import BaseModel, ValidationError
 
 from mini_kafka_shared import __version__
+from mini_kafka_shared.logging_setup import reason_of
 from mini_kafka_shared.schemas import (
     ConsumeRequest,
     ConsumerRegistered,
@@ -29,6 +31,18 @@ from mini_kafka_shared.schemas import (
     Stats,
     TopicRegistered,
     TopicRegistration,
+)
+from mini_kafka_shared.schemas_v1 import (
+    Acknowledged,
+    AcknowledgeRequest,
+    AcquiredRecord,
+    AcquiredRecords,
+    AcquireRequest,
+    MemberReleased,
+    Produced,
+    ProduceRequest,
+    RecordPlace,
+    TextRecord,
 )
 
 DEFAULT_RETRY_AFTER_S = 1.0
@@ -86,6 +100,10 @@ class BrokerClient:
         """Close the connection."""
         self._session.close()
 
+    def hurry(self, seconds: float) -> None:
+        """Give each call from now on no more than so many seconds to connect, and to be answered."""
+        self._timeouts_s = seconds, seconds
+
     def register_topic(self, topic: str) -> TopicRegistered:
         """Create a topic, or find it."""
         return self._post("/topics/register", TopicRegistration(topic=topic), TopicRegistered)
@@ -118,6 +136,48 @@ class BrokerClient:
         response = self._request("POST", "/consume", body, wait_s=wait_ms / 1000)
         return None if response.status_code == requests.codes.no_content else self._read(response, Message)
 
+    def produce(
+        self, topic: str, records: Sequence[TextRecord], *, producer_id: str, sequence: int
+    ) -> list[RecordPlace]:
+        """Append records, all of them or none; the answer holds the place of each.
+
+        A request that is repeated with its number appends nothing and gets the same answer.
+
+        Args:
+            topic: created if it is missing, where the broker does that.
+            records: what to append.
+            producer_id: a name that nobody else uses, and no earlier run did.
+            sequence: the request's number in this topic; the first is 0.
+
+        Raises:
+            NotRegistered: the topic is missing, and the broker does not create it by itself.
+        """
+        headers = {"Producer-Id": producer_id, "Producer-Seq": str(sequence)}
+        body = ProduceRequest(records=list(records))
+        response = self._request("POST", f"/v1/topics/{topic}/records", body, headers=headers)
+        return self._read(response, Produced).records
+
+    def acquire(
+        self, group: str, topic: str, member: str, *, max_records: int, wait_ms: int, lock_ms: int
+    ) -> list[AcquiredRecord]:
+        """Lock records of a topic for a member of a group, waiting up to `wait_ms` milliseconds for the first.
+
+        Raises:
+            NotRegistered: the topic is missing, and the broker does not create it by itself.
+        """
+        body = AcquireRequest(topics=[topic], max_records=max_records, wait_ms=wait_ms, lock_ms=lock_ms, member=member)
+        response = self._request("POST", f"/v1/groups/{group}/acquire", body, wait_s=wait_ms / 1000)
+        return self._read(response, AcquiredRecords).records
+
+    def acknowledge(self, group: str, request: AcknowledgeRequest) -> Acknowledged:
+        """Say what became of locked records. A repeat changes nothing: it finds the locks expired."""
+        return self._post(f"/v1/groups/{group}/acknowledge", request, Acknowledged)
+
+    def release_member(self, group: str, member: str) -> int:
+        """Give back all that a member has locked, and count the records."""
+        response = self._request("DELETE", f"/v1/groups/{group}/members/{member}")
+        return self._read(response, MemberReleased).released
+
     def stats(self) -> Stats:
         """Read what the broker holds, and where every consumer stands."""
         return self._read(self._request("GET", "/stats"), Stats)
@@ -130,7 +190,13 @@ class BrokerClient:
         return self._read(self._request("POST", path, body), answer)
 
     def _request(
-        self, method: str, path: str, body: BaseModel | None = None, *, wait_s: float = 0.0
+        self,
+        method: str,
+        path: str,
+        body: BaseModel | None = None,
+        *,
+        wait_s: float = 0.0,
+        headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         connect_s, read_s = self._timeouts_s
         try:
@@ -138,7 +204,7 @@ class BrokerClient:
                 method,
                 self.url + path,
                 data=body.model_dump_json(exclude_none=True).encode() if body else None,
-                headers={"Content-Type": "application/json"} if body else None,
+                headers={**({"Content-Type": "application/json"} if body else {}), **(headers or {})},
                 timeout=(connect_s, wait_s + read_s),
                 allow_redirects=False,
             )
@@ -196,7 +262,7 @@ def _reason(error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
+            return reason_of(cause)
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return "the connection was closed before the answer came"

@@ -31,6 +31,11 @@ def one_line(text: str, limit: int | None = None) -> str:
     return _UNFIT_FOR_A_LINE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), shortened)
 
 
+def reason_of(error: OSError) -> str:
+    """Say why the operating system refused, as the end of a sentence."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
 class _PlainFormatter(logging.Formatter):
     """Writes `12:01:02 INFO  text`; a traceback follows only where the code logged an exception, a bug."""
 
@@ -82,7 +87,7 @@ def say(text: str, *, on_standard_error: bool = False) -> None:
 
 
 def _output_lost(error: OSError) -> OutputLost:
-    return OutputLost(f"the output cannot be written: {(error.strerror or str(error)).lower()}")
+    return OutputLost(f"the output cannot be written: {reason_of(error)}")
 
 
 def quiet_exit(main: Callable[[], int]) -> int:

@@ -39,7 +39,7 @@ class OtherNames:
 
     def variable(self, name: str) -> str:
         """Name the environment variable of a dotted name, as the image `apache/kafka` does."""
-        return self.prefix + name.replace("-", "___").replace("_", "__").replace(".", "_").upper()
+        return self.prefix + name.replace("_", "__").replace("-", "___").replace(".", "_").upper()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""The models of the /v1 API that are plain JSON; records have forms of their own, in the broker's listener.
+"""The models of the /v1 API that are plain JSON, as the broker checks them and the services send them.
 
 Only shapes and names. A field that a wish does not know is refused: a mistyped config would otherwise be lost unseen.
+Records are read and written by the broker's listener in more forms than one; here they are as the services need them.
 """
 
 from typing import Annotated, Self
@@ -112,6 +113,32 @@ class Broker(Shown):
     epoch: str = Field(description="a random id of this life of the log; another start has another one")
     engine: str = Field(description="what answers: `memory` keeps records in RAM")
     limits: BrokerLimits
+
+
+class TextRecord(Wish):
+    """A record to append, whose key and value are text."""
+
+    value: str
+    key: str | None = None
+
+
+class ProduceRequest(Wish):
+    """Append records, all of them or none."""
+
+    records: list[TextRecord]
+
+
+class RecordPlace(Shown):
+    """Where an appended record lies."""
+
+    partition: int
+    offset: int = Field(ge=0)
+
+
+class Produced(Shown):
+    """Where the records of a request lie, in their order."""
+
+    records: list[RecordPlace]
 
 
 class GroupSummary(Shown):
@@ -232,6 +259,27 @@ class AcquireRequest(Wish):
     member: str | None = Field(
         default=None, min_length=1, max_length=249, description="who asks; its records can be released together"
     )
+
+
+class AcquiredRecord(Shown):
+    """A locked record: bytes that are not UTF-8 come as base64, and a record that cannot be read without any value."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str | None = None
+    key_base64: str | None = None
+    value: str | None = None
+    value_base64: str | None = None
+    decode_error: str | None = None
+    delivery_count: int = Field(ge=1, description="how often the record has been given to somebody, this time included")
+    lock: str
+
+
+class AcquiredRecords(Shown):
+    """What a member has locked."""
+
+    records: list[AcquiredRecord]
 
 
 class ReleaseLater(Wish):

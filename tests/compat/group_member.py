@@ -93,7 +93,9 @@ def run_kafka_python(bootstrap: str, group: str, topic: str, how: str) -> None:
     )
     consumer.subscribe([topic], listener=Listener())
     while not stop.wanted:
-        for messages in consumer.poll(timeout_ms=100).values():
+        # kafka-python 3.0.12 never goes on after a rebalance that ends between two polls of a leader
+        # (`join_group_async` asks `need_rejoin` again and leaves its task), so a poll is longer than a rebalance.
+        for messages in consumer.poll(timeout_ms=3000).values():
             for message in messages:
                 say(f"got {message.partition} {message.offset}")
             try:

@@ -5,7 +5,7 @@ What they commit is seen over HTTP, where also the records come from.
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -112,13 +112,25 @@ def share_all(*members: Member) -> None:
     wait_until(shared, "all partitions have an owner", seconds=60)
 
 
+def records(offsets: Iterable[int]) -> set[tuple[int, int]]:
+    """Give the places of the records with these offsets, of every partition."""
+    return {(number, offset) for number in range(PARTITIONS) for offset in offsets}
+
+
+def saw_all(offsets: Iterable[int], *members: Member) -> None:
+    """Expect that the members got each of these records, and each once."""
+    wanted = records(offsets)
+    wait_until(lambda: wanted <= {record for member in members for record in member.got}, "all records are read")
+    assert sorted(record for member in members for record in member.got) == sorted(wanted)
+
+
 @pytest.mark.parametrize("how", ["sync", "async", "auto"])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_what_a_member_reads_and_commits_is_seen_over_http(shop: Shop, start: Start, library: str, how: str) -> None:
     shop.produce(3)
     member = start(library, how)
     wait_until(lambda: shop.all_committed(3), "all is committed")
-    assert sorted(member.got) == [(number, offset) for number in range(PARTITIONS) for offset in range(3)]
+    saw_all(range(3), member)
     group = shop.group_over_http()
     assert (group["kind"], group["state"]) == ("classic", "Stable")
     assert [one["lag"] for one in group["partitions"]] == [0] * PARTITIONS
@@ -140,7 +152,7 @@ def test_members_that_come_and_leave_share_out_anew(shop: Shop, start: Start, li
     share_all(one, two)
     shop.produce(2)
     wait_until(lambda: shop.all_committed(2), "all is committed")
-    assert sorted(one.got + two.got) == [(number, offset) for number in range(PARTITIONS) for offset in range(2)]
+    saw_all(range(2), one, two)
     two.program.signal_group(signal.SIGTERM)
     two.program.line("^left$")
     share_all(one)
@@ -151,7 +163,7 @@ def test_members_that_come_and_leave_share_out_anew(shop: Shop, start: Start, li
     share_all(three)
     shop.produce(1)
     wait_until(lambda: shop.all_committed(3), "all is committed")
-    assert sorted(three.got) == [(number, 2) for number in range(PARTITIONS)]
+    saw_all(range(2, 3), three)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -164,7 +176,7 @@ def test_when_a_member_crashes_the_other_goes_on_where_it_committed(shop: Shop, 
     shop.produce(2)
     share_all(one)
     wait_until(lambda: shop.all_committed(4), "all is committed")
-    assert {(number, offset) for number in range(PARTITIONS) for offset in (2, 3)} <= set(one.got)
+    wait_until(lambda: records(range(2, 4)) <= set(one.got), "the other's records are read")
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -180,7 +192,7 @@ def test_when_a_member_freezes_the_other_takes_over_and_it_comes_back(shop: Shop
     share_all(one, two)
     shop.produce(1)
     wait_until(lambda: shop.all_committed(3), "all is committed")
-    assert sorted(set(one.got + two.got)) == [(number, offset) for number in range(PARTITIONS) for offset in range(3)]
+    wait_until(lambda: records(range(3)) == set(one.got + two.got), "all records are read")
 
 
 def test_members_with_different_libraries_share_one_group(shop: Shop, start: Start) -> None:
@@ -188,5 +200,4 @@ def test_members_with_different_libraries_share_one_group(shop: Shop, start: Sta
     share_all(*members)
     shop.produce(2)
     wait_until(lambda: shop.all_committed(2), "all is committed")
-    got = sorted(record for member in members for record in member.got)
-    assert got == [(number, offset) for number in range(PARTITIONS) for offset in range(2)]
+    saw_all(range(2), *members)

@@ -8,6 +8,7 @@ import pytest
 from mini_kafka.core import errors
 from mini_kafka.core.errors import BrokerError
 from mini_kafka.http_api.errors import HTTP_STATUS
+from mini_kafka.kafka_wire.error_codes import KAFKA_CODE, ErrorCode
 
 
 def concrete_errors() -> set[type[BrokerError]]:
@@ -24,6 +25,11 @@ def concrete_errors() -> set[type[BrokerError]]:
 
 def test_the_http_table_has_every_error_and_no_other() -> None:
     assert set(HTTP_STATUS) == concrete_errors()
+
+
+def test_the_kafka_table_has_every_error_and_no_other() -> None:
+    assert set(KAFKA_CODE) == concrete_errors()
+    assert ErrorCode.NONE not in KAFKA_CODE.values()
 
 
 def test_every_error_lives_in_the_one_tree() -> None:

@@ -1,4 +1,4 @@
-"""`docker compose up --scale consumer=3`: copies that share the records, or that each get all of them."""
+"""`docker compose up --scale consumer=N`: copies that share the records, or that each get all of them."""
 
 from collections import Counter
 from functools import partial
@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.conftest import MakeStack
 from tests.integration.deadlines import wait_until
-from tests.integration.engine import stop
+from tests.integration.engine import docker, stop
 from tests.integration.stack import Stack, got, has_got, sent
 
 pytestmark = pytest.mark.docker
@@ -34,6 +34,34 @@ def test_copies_of_a_group_share_the_records_without_gaps_and_duplicates(make_st
     for copy in copies:
         stop(copy)
     assert Counter(record for copy in copies for record in got(copy)) == Counter(published)
+
+
+def test_a_copy_that_is_killed_takes_nothing_with_it_and_only_what_it_held_is_handled_twice(
+    make_stack: MakeStack,
+) -> None:
+    stack = make_stack(PRODUCER_RATE="200", CONSUMER_LOCK_MS="2000")
+    stack.up("--scale", "consumer=5")
+    copies = stack.containers("consumer")
+    wait_until(lambda: all(has_got(copy, 10) for copy in copies), "each copy has its share")
+    killed = copies[0]
+    docker("kill", "--signal", "KILL", killed)
+
+    published = publish(stack, at_least=600)
+
+    handled = {copy: Counter[tuple[int, str]]() for copy in copies}
+
+    def all_are_handled() -> bool:
+        for copy in copies:
+            handled[copy] = Counter(got(copy))
+        return set(published) <= set().union(*handled.values())
+
+    wait_until(all_are_handled, "every record is handled")
+    for copy in copies[1:]:
+        stop(copy)
+    by_the_living = sum((Counter(got(copy)) for copy in copies[1:]), Counter())
+    assert max(by_the_living.values()) == 1
+    assert by_the_living + handled[killed] >= Counter(published)
+    assert set(by_the_living) | set(handled[killed]) == set(published)
 
 
 def test_copies_without_a_group_get_every_record_each_in_order(make_stack: MakeStack) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import BinaryIO
 
-from mini_kafka_consumer.runner import Runner
+from mini_kafka_consumer.group_member import GroupMember
+from mini_kafka_consumer.registered_consumer import RegisteredConsumer
 from mini_kafka_consumer.settings import STANDARD_OUTPUT, ConsumerSettings
 from mini_kafka_shared.client import BrokerClient
-from mini_kafka_shared.logging_setup import quiet_exit, say, set_up_logging
+from mini_kafka_shared.logging_setup import quiet_exit, reason_of, say, set_up_logging
 from mini_kafka_shared.retry import end_on_signals
 from mini_kafka_shared.settings import load
 
@@ -47,11 +48,11 @@ def consume(settings: ConsumerSettings) -> int:
             if settings.output is not None:
                 write = partial(write_line, open_output(settings.output))
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            problem = f"--output (CONSUMER_OUTPUT): {settings.output!r} cannot be written: {reason}"
+            problem = f"--output (CONSUMER_OUTPUT): {settings.output!r} cannot be written: {reason_of(error)}"
             print(f"{PROG}: {problem}", file=sys.stderr)  # noqa: T201
             return 2
-        return Runner(BrokerClient(settings.broker), settings, stop, say=say_to_people, write=write).run()
+        consumer = GroupMember if settings.group else RegisteredConsumer
+        return consumer(BrokerClient(settings.broker), settings, stop, say=say_to_people, write=write).run()
     return 0  # a signal cut the last words short
 
 

@@ -29,7 +29,33 @@ class ConsumerSettings(Settings):
         "not given. With --group only the copy's name in its output.",
     )
     group: KafkaName | None = Field(
-        default=None, description="Share the messages with every consumer of this group. Unset: get every message."
+        default=None,
+        description="Share the messages with every consumer of this group, each handled at least once. Unset: get "
+        "every message, at most once.",
+    )
+    at_most_once: bool = Field(
+        default=False,
+        description="In a group, accept each message before it is handled: one that fails, or whose consumer dies, "
+        "is lost instead of handled again.",
+    )
+    max_poll_records: int = Field(
+        default=10,
+        ge=1,
+        le=10_000,
+        description="How many messages a member of a group acquires at once (Kafka's max.poll.records): what others "
+        "have to wait for when it dies.",
+    )
+    lock_ms: int = Field(
+        default=30_000,
+        ge=100,
+        description="How long they are locked for it, in milliseconds (Kafka's group.share.record.lock.duration.ms): "
+        "more than handling one takes.",
+    )
+    retry_backoff_ms: int = Field(
+        default=1000,
+        ge=0,
+        description="How long a message whose handling failed waits until a member gets it again, in milliseconds; "
+        "twice as long each time.",
     )
     poll_interval: float = Field(
         default=1.0,

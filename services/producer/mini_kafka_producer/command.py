@@ -1,13 +1,16 @@
-"""The `mini-kafka-producer` command: settings, signals, one run."""
+"""The `mini-kafka-producer` command: settings, signals, a progress bar on a terminal, one run."""
 
+import logging
+import os
 import sys
 import threading
 
+from mini_kafka_producer.progress import ProgressBar
 from mini_kafka_producer.runner import Runner
 from mini_kafka_producer.settings import ProducerSettings
-from mini_kafka_producer.sources import open_source
+from mini_kafka_producer.sources import Source, open_source
 from mini_kafka_shared.client import BrokerClient
-from mini_kafka_shared.logging_setup import quiet_exit, set_up_logging
+from mini_kafka_shared.logging_setup import quiet_exit, reason_of, say, set_up_logging
 from mini_kafka_shared.retry import end_on_signals
 from mini_kafka_shared.settings import load
 
@@ -21,12 +24,24 @@ def produce(settings: ProducerSettings) -> int:
         try:
             source = open_source(settings.input, follow=settings.follow, stop=stop)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            problem = f"--input (PRODUCER_INPUT): {settings.input!r} cannot be read: {reason}"
+            problem = f"--input (PRODUCER_INPUT): {settings.input!r} cannot be read: {reason_of(error)}"
             print(f"{PROG}: {problem}", file=sys.stderr)  # noqa: T201
             return 2
-        return Runner(BrokerClient(settings.broker), settings, source, stop).run()
+        bar = progress_bar(settings, source)
+        say_here = bar.above(say) if bar and sys.stdout is not None and sys.stdout.isatty() else say
+        return Runner(BrokerClient(settings.broker), settings, source, stop, say=say_here, bar=bar).run()
     return 0  # a signal cut the last words short
+
+
+def progress_bar(settings: ProducerSettings, source: Source) -> ProgressBar | None:
+    """Make a bar where standard error is a terminal and the end of the work is known; log lines take it away first."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if not is_terminal or not (settings.count or source.size):
+        return None
+    bar = ProgressBar(sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(bar.hide_for)
+    return bar
 
 
 def main() -> int:

@@ -1,25 +1,31 @@
-"""The producer's work: take a line, publish it, say so; wait for the broker when it is away.
+"""The producer's work: take a line, or a batch of lines, publish it, say so; wait for the broker when it is away.
 
-Loses nothing that it took from its source: a line is sent, refused with a reason, or named in the last line. A
-line whose answer was lost on the way is published again, so a message may appear twice after the broker went
-away, and never not at all.
+Loses nothing that it took from its source: a line is sent, refused with a reason, or named in the last line. What
+was published without an answer is published again. A single line, by the guide's /produce, may then be there twice; a
+batch carries this run's own id and a number, by which the broker knows it again and appends nothing a second time.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from mini_kafka_producer.progress import ProgressBar
 from mini_kafka_producer.settings import ProducerSettings
-from mini_kafka_producer.sources import Line, Source
+from mini_kafka_producer.sources import FOR_EVER, Line, Source
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
-from mini_kafka_shared.logging_setup import OutputLost, one_line, say
+from mini_kafka_shared.logging_setup import OutputLost, one_line, reason_of, say
 from mini_kafka_shared.retry import GraceOver, Stopped, keep_trying
-from mini_kafka_shared.schemas import Published
+from mini_kafka_shared.schemas_v1 import TextRecord
 
 SHOWN_CHARACTERS = 80
+MAX_BATCH_CHARACTERS = 1024 * 1024
+"""What the values of a batch may have together, unless one line has more: as JSON, it is at most six times as long,
+and the broker takes 8 MiB."""
+
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
@@ -32,10 +38,14 @@ class Pace:
         self._stop, self._clock = stop, clock
         self._next_at = clock()
 
+    @property
+    def delay_s(self) -> float:
+        """How long it is until the next message is due; no time when the producer is told to end."""
+        return 0.0 if self._stop.is_set() else max(0.0, self._next_at - self._clock())
+
     def wait(self) -> None:
         """Wait until the next message is due, or the producer is told to end."""
-        delay_s = self._next_at - self._clock()
-        if delay_s > 0:
+        if delay_s := self.delay_s:
             self._stop.wait(delay_s)
         self._next_at = max(self._next_at + self._interval_s, self._clock())
 
@@ -50,6 +60,7 @@ class Runner:
         stop: set by whoever wants the run to end: what was read is still sent, nothing more is read.
         say: takes each line of the result, for standard output.
         clock: seconds that never go back.
+        bar: shows how far the work is, if there is a terminal and anybody knows.
     """
 
     def __init__(
@@ -61,10 +72,14 @@ class Runner:
         *,
         say: Callable[[str], None] = say,
         clock: Callable[[], float] = time.monotonic,
+        bar: ProgressBar | None = None,
     ) -> None:
         self._client, self._settings, self._source, self._stop = client, settings, source, stop
-        self._say, self._clock = say, clock
+        self._say, self._clock, self._bar = say, clock, bar
         self._producer_id = settings.producer_id
+        # Not the producer's id, which other runs and other producers may bear: their numbers begin at 0 too.
+        self._run_id = uuid.uuid4().hex
+        self._sequence = 0
         self._sent = self._not_sent = 0
         self._trouble: str | None = None
 
@@ -86,53 +101,110 @@ class Runner:
             if left := self._left():
                 logger.warning("standard output takes no more%s", left)
             raise
+        finally:
+            if self._bar:
+                self._bar.hide()
         if self._trouble:
             logger.error("%s", self._trouble)
         self._say(self._summary(self._clock() - started))
         return 1 if self._trouble or self._not_sent else 0
 
     def _publish_all(self) -> None:
-        pace = Pace(self._settings.messages_per_second, self._stop, self._clock)
         ready = self._source.ready
+        pace = Pace(self._settings.messages_per_second, self._stop, self._clock)
         while not self._reached_count() and self._read():
-            line = ready[0]
-            if line.fault is None:
-                pace.wait()
-                self._publish_one(line)
+            if ready[0].fault is None:
+                self._send(self._collect(pace))
             else:
-                ready.popleft()
-                self._report_not_sent(line, line.fault)
+                line = ready.popleft()
+                self._report_not_sent(line, str(line.fault))
+            self._show_progress()
 
-    def _read(self) -> bool:
-        """Have a line ready, or tell that there is none any more."""
+    def _read(self, lines: int = 1, wait_s: float = FOR_EVER) -> bool:
+        """Have lines ready, or tell that there is none any more."""
         try:
-            return bool(self._source.ready) or self._source.fill()
+            return len(self._source.ready) >= lines or self._source.fill(lines, wait_s)
         except OSError as error:
-            self._trouble = f"{self._source.name} cannot be read: {(error.strerror or str(error)).lower()}"
+            self._trouble = f"{self._source.name} cannot be read: {reason_of(error)}"
             return False
 
-    def _publish_one(self, line: Line) -> None:
-        """Publish the first ready line, and only then take it from the source."""
-        key = self._settings.key and self._settings.key.replace("{n}", str(line.number))
-        try:
-            published = self._with_patience(partial(self._publish, line.value, key))
-        except Refused as refused:
-            self._source.ready.popleft()
-            self._report_not_sent(line, str(refused))
-            return
-        self._source.ready.popleft()
-        self._sent += 1
-        shown_key = f"  key={one_line(key, SHOWN_CHARACTERS)}" if key is not None else ""
-        value = one_line(line.value, SHOWN_CHARACTERS)
-        self._say(f"sent  {self._settings.topic}@{published.offset}{shown_key}  {value}")
+    def _collect(self, pace: Pace) -> list[Line]:
+        """Choose the ready lines for one request: the first, and those that are due within `--linger-ms` of it."""
+        ready = self._source.ready
+        pace.wait()
+        lines, size = [ready[0]], len(ready[0].value)
+        ends_at = self._clock() + self._settings.linger_ms / 1000
+        while len(lines) < self._most_at_once():
+            left_s = max(0.0, ends_at - self._clock())
+            if pace.delay_s > left_s:
+                break
+            self._read(len(lines) + 1, left_s)
+            if len(ready) <= len(lines) or ready[len(lines)].fault is not None:
+                break
+            size += len(ready[len(lines)].value)
+            if size > MAX_BATCH_CHARACTERS:
+                break
+            pace.wait()
+            lines.append(ready[len(lines)])
+        return lines
 
-    def _publish(self, value: str, key: str | None) -> Published:
+    def _most_at_once(self) -> int:
+        left = self._settings.count - self._sent if self._settings.count else self._settings.batch
+        return min(self._settings.batch, left)
+
+    def _send(self, lines: Sequence[Line]) -> None:
+        """Publish the first ready lines, and only then take them from the source.
+
+        A batch is appended whole or not at all. One that is refused is halved until the line to blame is alone.
+        """
+        ready = self._source.ready
         try:
-            return self._client.publish(self._settings.topic, value, key)
+            offsets = self._with_patience(partial(self._publish, lines))
+        except Refused as refused:
+            if len(lines) > 1:
+                middle = len(lines) // 2
+                self._send(lines[:middle])
+                self._send(lines[middle:])
+            else:
+                self._report_not_sent(ready.popleft(), str(refused))
+            return
+        for _ in lines:
+            ready.popleft()
+        self._sent += len(lines)
+        for line, offset in zip(lines, offsets, strict=True):
+            key = self._key(line)
+            shown_key = f"  key={one_line(key, SHOWN_CHARACTERS)}" if key is not None else ""
+            self._say(f"sent  {self._settings.topic}@{offset}{shown_key}  {one_line(line.value, SHOWN_CHARACTERS)}")
+
+    def _publish(self, lines: Sequence[Line]) -> list[int]:
+        try:
+            return self._append(lines)
         except NotRegistered:
             logger.warning("the broker forgot topic %s: registering again", self._settings.topic)
             self._register()
-            return self._client.publish(self._settings.topic, value, key)
+            return self._append(lines)
+
+    def _append(self, lines: Sequence[Line]) -> list[int]:
+        """Ask the broker once, and give the offsets."""
+        topic = self._settings.topic
+        if self._settings.batch == 1:
+            return [self._client.publish(topic, line.value, self._key(line)).offset for line in lines]
+        records = [TextRecord(value=line.value, key=self._key(line)) for line in lines]
+        places = self._client.produce(topic, records, producer_id=self._run_id, sequence=self._sequence)
+        self._sequence += 1
+        return [place.offset for place in places]
+
+    def _key(self, line: Line) -> str | None:
+        return self._settings.key and self._settings.key.replace("{n}", str(line.number))
+
+    def _show_progress(self) -> None:
+        if self._bar is None:
+            return
+        done, whole = self._sent, self._settings.count
+        if not whole:
+            done, whole = self._source.position, self._source.size or 0
+        if whole:
+            self._bar.show(min(done / whole, 1.0), self._sent)
 
     def _register(self) -> None:
         self._client.register_topic(self._settings.topic)

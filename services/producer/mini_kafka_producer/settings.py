@@ -37,6 +37,17 @@ class ProducerSettings(Settings):
         title="ID",
         description="The producer's name; made up by the broker if it is not given.",
     )
+    batch: int = Field(
+        default=1,
+        ge=1,
+        le=10_000,
+        description="Send up to so many messages in one request. A batch that has to be sent again is not there twice.",
+    )
+    linger_ms: int = Field(
+        default=0,
+        ge=0,
+        description="How long a batch that is not full waits for more, in milliseconds (Kafka's linger.ms).",
+    )
     key: str | None = Field(
         default=None, description="The key of every message; {n} in it becomes the line's number, from 1."
     )

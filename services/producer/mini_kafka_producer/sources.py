@@ -1,15 +1,17 @@
 """Where the producer's values come from: a generator, a file that may grow and rotate, standard input.
 
-A source hands out whole lines, in order, and reads no more than it needs to have one: what it read and nobody
-took stays in `ready` and `unfinished`, so that the runner can say what was not sent. Sources know nothing of
-brokers.
+A source hands out whole lines, in order, and reads no more than it needs to have as many as it is asked for: what it
+read and nobody took stays in `ready` and `unfinished`, so that the runner can say what was not sent. Sources know
+nothing of brokers.
 """
 
 import errno
 import logging
 import os
 import select
+import stat
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,6 +24,8 @@ MAX_LINE_BYTES = 8 * 1024 * 1024
 
 POLL_S = 0.2
 """How soon a grown file, or a signal during a read of standard input, is noticed."""
+
+FOR_EVER = float("inf")
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +40,15 @@ class Line:
 
 
 class Source(Protocol):
-    """A source of lines: `fill` reads, the caller takes from `ready`."""
+    """A source of lines: `fill` reads, the caller takes from `ready`; of `size` bytes it has read `position`."""
 
     name: str
     ready: deque[Line]
+    size: int | None
+    position: int
 
-    def fill(self) -> bool:
-        """Read until a line is ready; tell False at the end of the source or of the producer."""
+    def fill(self, lines: int = 1, wait_s: float = FOR_EVER) -> bool:
+        """Read until so many lines are ready, the time is over, or the source or the producer ends; tell if any is."""
 
     @property
     def unfinished(self) -> bytes:
@@ -54,19 +60,20 @@ class Greetings:
 
     name = "the generator"
     unfinished = b""
+    size: int | None = None
+    position = 0
 
     def __init__(self, stop: threading.Event) -> None:
         self.ready: deque[Line] = deque()
         self._stop = stop
         self._number = 0
 
-    def fill(self) -> bool:
-        """Make the next greeting, unless the producer was asked to end."""
-        if self._stop.is_set():
-            return False
-        self._number += 1
-        self.ready.append(Line(self._number, f"hello {self._number}"))
-        return True
+    def fill(self, lines: int = 1, wait_s: float = FOR_EVER) -> bool:  # noqa: ARG002 - it never waits
+        """Make the next greetings, unless the producer was asked to end."""
+        while len(self.ready) < lines and not self._stop.is_set():
+            self._number += 1
+            self.ready.append(Line(self._number, f"hello {self._number}"))
+        return bool(self.ready)
 
 
 class LineSplitter:
@@ -128,19 +135,26 @@ class Bytes:
         self._stop = stop
         self._splitter = LineSplitter()
         self._at_end = False
+        self.size = _bytes_left(descriptor)
+        self.position = 0
 
     @property
     def unfinished(self) -> bytes:
         """What was read of a line whose end was not."""
         return self._splitter.unfinished
 
-    def fill(self) -> bool:
-        """Read until a line is ready; tell False at the end of the input or of the producer."""
-        while not self.ready and not self._at_end and not self._stop.is_set():
+    def fill(self, lines: int = 1, wait_s: float = FOR_EVER) -> bool:
+        """Read until so many lines are ready, the time is over, or the input or the producer ends; tell if any is."""
+        ends_at = time.monotonic() + wait_s
+        while len(self.ready) < lines and not self._at_end and not self._stop.is_set():
+            left_s = max(0.0, ends_at - time.monotonic())
             # A signal does not interrupt a read, but it ends the waiting for something to read.
-            if not select.select([self._descriptor], [], [], POLL_S)[0]:
+            if not select.select([self._descriptor], [], [], min(POLL_S, left_s))[0]:
+                if left_s <= POLL_S:
+                    break
                 continue
             data = os.read(self._descriptor, CHUNK_BYTES)
+            self.position += len(data)
             self._at_end = not data
             self.ready.extend(self._splitter.feed(data) if data else self._splitter.finish())
         return bool(self.ready)
@@ -152,6 +166,9 @@ class FollowedFile:
     Like `tail -F`: a line waits for its end, and a file that is cut and written anew to the same length or more
     between two looks cannot be told from one that grew.
     """
+
+    size: int | None = None
+    position = 0
 
     def __init__(self, path: str, stop: threading.Event) -> None:
         self.name = path
@@ -165,11 +182,15 @@ class FollowedFile:
         """What was read of a line whose end was not."""
         return self._splitter.unfinished
 
-    def fill(self) -> bool:
-        """Read until a line is ready, however long that takes; tell False when the producer is to end."""
-        while not self.ready and not self._stop.is_set():
+    def fill(self, lines: int = 1, wait_s: float = FOR_EVER) -> bool:
+        """Read until so many lines are ready, the time is over, or the producer is to end; tell if any is."""
+        ends_at = time.monotonic() + wait_s
+        while len(self.ready) < lines and not self._stop.is_set():
             if not self._read() and not self._changed_file():
-                self._stop.wait(POLL_S)
+                left_s = ends_at - time.monotonic()
+                if left_s <= 0:
+                    break
+                self._stop.wait(min(POLL_S, left_s))
         return bool(self.ready)
 
     def _read(self) -> bool:
@@ -196,6 +217,12 @@ class FollowedFile:
         self.ready.extend(self._splitter.finish())
         self._descriptor = os.open(self.name, os.O_RDONLY)
         return True
+
+
+def _bytes_left(descriptor: int) -> int | None:
+    """Tell how much of a regular file is still to be read; None for a pipe or a terminal."""
+    about = os.fstat(descriptor)
+    return about.st_size - os.lseek(descriptor, 0, os.SEEK_CUR) if stat.S_ISREG(about.st_mode) else None
 
 
 def open_source(path: str | None, *, follow: bool, stop: threading.Event) -> Source:

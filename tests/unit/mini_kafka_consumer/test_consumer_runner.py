@@ -1,4 +1,4 @@
-"""The consumer's run: every message that arrives is handled, and the broker may come and go."""
+"""The run of a consumer without a group: every message that arrives is handled, and the broker may come and go."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mini_kafka_consumer.runner import Runner
+from mini_kafka_consumer.registered_consumer import RegisteredConsumer
 from mini_kafka_consumer.settings import ConsumerSettings
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
 from mini_kafka_shared.retry import GraceOver
@@ -80,7 +80,7 @@ class Run:
         self.said: list[str] = []
         self.written: list[str] = []
         given = ConsumerSettings.model_validate({"topic": "t", "consumer_id": "c", **settings})
-        self.runner = Runner(
+        self.runner = RegisteredConsumer(
             self.broker, given, self.stop, say=self.said.append, write=self.written.append, clock=self.stop.clock
         )
 
@@ -112,25 +112,6 @@ def test_the_made_up_id_is_the_name_and_is_kept_for_the_next_registration() -> N
     assert run.broker.registered == [("t", None), ("t", "consumer-made-up")]
     assert {consumer_id for consumer_id, _ in run.broker.polls} == {"consumer-made-up"}
     assert [line.split()[0] for line in run.said] == ["consumer-made-up"] * 2
-
-
-def test_the_copies_of_a_group_are_one_consumer_to_the_broker() -> None:
-    run = Run("a", group="workers", consumer_id="first")
-
-    assert run() == 0
-    assert run.broker.registered == [("t", "workers")]
-    assert {consumer_id for consumer_id, _ in run.broker.polls} == {"workers"}
-    assert run.said == ["first got  t@0  key=k  a"]
-
-
-def test_two_copies_of_a_group_have_different_names() -> None:
-    runs = [Run("a", group="workers", consumer_id=None) for _ in range(2)]
-    for run in runs:
-        run()
-
-    names = {run.said[0].split()[0] for run in runs}
-    assert len(names) == 2
-    assert all(name.startswith("consumer-") for name in names)
 
 
 @pytest.mark.parametrize(("interval", "wait_ms"), [(0.25, 250), (1.0, 1000), (30.0, 1000)])
@@ -284,15 +265,12 @@ def test_the_last_log_line_counts_the_messages(caplog: pytest.LogCaptureFixture)
     assert caplog.messages[-1] == "c got 1 message"
 
 
-@pytest.mark.parametrize(("settings", "flag"), [({"group": "g"}, "another --group"), ({}, "another --consumer-id")])
-def test_a_message_of_another_topic_is_shown_and_ends_the_run_with_1(
-    caplog: pytest.LogCaptureFixture, settings: dict[str, str], flag: str
-) -> None:
-    run = Run("a", "b", topic="mine", **settings)
+def test_a_message_of_another_topic_is_shown_and_ends_the_run_with_1(caplog: pytest.LogCaptureFixture) -> None:
+    run = Run("a", "b", topic="mine")
 
     assert run() == 1
     assert run.said == ["c got  t@0  key=k  a"]
     assert len(run.written) == 1
     [error] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert "reads topic t now" in error
-    assert flag in error
+    assert "another --consumer-id" in error

@@ -19,7 +19,8 @@ def test_the_guide_s_flags_are_there() -> None:
 def test_every_flag_is_a_variable_too() -> None:
     from_flags = settings(
         *("--broker", "http://b:1", "--topic", "t", "--consumer-id", "c", "--group", "g", "--output", "-"),
-        *("--max-messages", "5", "--exit-on-idle", "2"),
+        *("--max-messages", "5", "--exit-on-idle", "2", "--at-most-once", "--max-poll-records", "7"),
+        *("--lock-ms", "900", "--retry-backoff-ms", "50"),
     )
 
     assert from_flags == settings(
@@ -30,6 +31,10 @@ def test_every_flag_is_a_variable_too() -> None:
         CONSUMER_OUTPUT="-",
         CONSUMER_MAX_MESSAGES="5",
         CONSUMER_EXIT_ON_IDLE="2",
+        CONSUMER_AT_MOST_ONCE="true",
+        CONSUMER_MAX_POLL_RECORDS="7",
+        CONSUMER_LOCK_MS="900",
+        CONSUMER_RETRY_BACKOFF_MS="50",
     )
 
 
@@ -44,6 +49,10 @@ def test_an_empty_group_is_no_group() -> None:
         ("--poll-interval", "nan"),
         ("--exit-on-idle", "-1"),
         ("--max-messages", "-1"),
+        ("--max-poll-records", "0"),
+        ("--max-poll-records", "10001"),
+        ("--lock-ms", "99"),
+        ("--retry-backoff-ms", "-1"),
         ("--group", "a b"),
         ("--consumer-id", "é"),
     ],

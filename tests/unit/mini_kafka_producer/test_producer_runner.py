@@ -2,106 +2,18 @@
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable
 
 import pytest
 
-from mini_kafka_producer.runner import Pace, Runner
-from mini_kafka_producer.settings import ProducerSettings
-from mini_kafka_producer.sources import Line
-from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
+from mini_kafka_producer.runner import Pace
+from mini_kafka_producer.sources import FOR_EVER, Line
+from mini_kafka_shared.client import BrokerUnavailable, Overloaded, Refused
 from mini_kafka_shared.logging_setup import OutputLost
 from mini_kafka_shared.retry import GraceOver
-from mini_kafka_shared.schemas import ProducerRegistered, Published, TopicRegistered
+from mini_kafka_shared.schemas import Published
+from tests.support.producer_run import FakeBroker, FakeSource, Run, Stop, lines
 
 AWAY = BrokerUnavailable("the broker does not answer: connection refused")
-
-
-class FakeBroker(BrokerClient):
-    """Keeps what is published; before a call it raises the next trouble, if there is any."""
-
-    def __init__(self, *troubles: BaseException | None) -> None:
-        super().__init__("http://broker:8000")
-        self.troubles = deque(troubles)
-        self.topics: set[str] = set()
-        self.published: list[tuple[str, str | None]] = []
-        self.producer_ids: list[str | None] = []
-        self.before_publish: Callable[[], None] = lambda: None
-        self.before_register: Callable[[], None] = lambda: None
-
-    def _trouble(self) -> None:
-        trouble = self.troubles.popleft() if self.troubles else None
-        if trouble:
-            raise trouble
-
-    def register_topic(self, topic: str) -> TopicRegistered:
-        self.before_register()
-        self._trouble()
-        self.topics.add(topic)
-        return TopicRegistered(topic=topic)
-
-    def register_producer(self, topic: str, producer_id: str | None = None) -> ProducerRegistered:
-        self.producer_ids.append(producer_id)
-        return ProducerRegistered(topic=topic, producer_id=producer_id or "producer-made-up")
-
-    def publish(self, topic: str, value: str, key: str | None = None) -> Published:
-        self.before_publish()
-        self._trouble()
-        if topic not in self.topics:
-            raise NotRegistered(404, "UNKNOWN_TOPIC_OR_PARTITION", f"topic {topic} is unknown: register it")
-        self.published.append((value, key))
-        return Published(offset=len(self.published) - 1)
-
-
-class FakeSource:
-    """Hands out what it is given, a batch a read, as if each batch had come in one piece."""
-
-    name = "the test"
-    unfinished = b""
-
-    def __init__(self, *batches: list[Line]) -> None:
-        self.ready: deque[Line] = deque()
-        self.batches = deque(batches)
-
-    def fill(self) -> bool:
-        if self.batches:
-            self.ready.extend(self.batches.popleft())
-        return bool(self.ready)
-
-
-class Stop(threading.Event):
-    """A stop event that nobody waits on for long: a wait takes no time, and moves the clock."""
-
-    now = 0.0
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.now += timeout or 0.0
-        return self.is_set()
-
-    def clock(self) -> float:
-        return self.now
-
-
-def lines(*texts: str) -> list[Line]:
-    return [Line(number, text) for number, text in enumerate(texts, 1)]
-
-
-class Run:
-    """One run with everything around it replaced."""
-
-    def __init__(self, broker: FakeBroker, source: FakeSource, **settings: object) -> None:
-        self.broker, self.source, self.stop = broker, source, Stop()
-        self.said: list[str] = []
-        given = ProducerSettings.model_validate({"topic": "t", "rate": 0, **settings})
-        self._runner = Runner(broker, given, source, self.stop, say=self.said.append, clock=self.stop.clock)
-
-    def __call__(self) -> int:
-        return self._runner.run()
-
-    @property
-    def values(self) -> list[str]:
-        return [value for value, _ in self.broker.published]
 
 
 @pytest.fixture(autouse=True)
@@ -295,8 +207,8 @@ def test_a_broker_that_hangs_after_a_signal_is_left_and_the_line_named() -> None
 
 def test_a_source_that_breaks_ends_the_run_with_1_and_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(FakeSource):
-        def fill(self) -> bool:
-            if super().fill():
+        def fill(self, lines: int = 1, wait_s: float = FOR_EVER) -> bool:
+            if super().fill(lines, wait_s):
                 return True
             raise OSError(5, "Input/output error")
 
@@ -316,7 +228,7 @@ def test_when_the_output_takes_no_more_what_is_left_is_named_elsewhere(
     def say(_line: str) -> None:
         raise error
 
-    run._runner._say = say
+    run.runner._say = say
     with pytest.raises(type(error)):
         run()
 

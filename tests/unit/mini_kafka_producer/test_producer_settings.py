@@ -17,11 +17,13 @@ def test_the_guide_s_flags_are_there() -> None:
 
 
 def test_every_flag_is_a_variable_too() -> None:
-    from_flags = settings("--broker", "http://b:1", "--topic", "t", "--rate", "3", "--producer-id", "p", "--key", "k")
+    from_flags = settings("--broker", "http://b:1", "--topic", "t", "--rate", "3", "--producer-id", "p", "--key", "k",
+                          "--batch", "500", "--linger-ms", "20")  # fmt: skip
 
     assert from_flags == settings(
-        BROKER_URL="http://b:1", PRODUCER_TOPIC="t", PRODUCER_RATE="3", PRODUCER_ID="p", PRODUCER_KEY="k"
-    )
+        BROKER_URL="http://b:1", PRODUCER_TOPIC="t", PRODUCER_RATE="3", PRODUCER_ID="p", PRODUCER_KEY="k",
+        PRODUCER_BATCH="500", PRODUCER_LINGER_MS="20",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,9 @@ def test_follow_needs_a_file(capsys: pytest.CaptureFixture[str], argv: tuple[str
         ("--rate", "inf"),
         ("--rate", "nan"),
         ("--broker-wait", "-1"),
+        ("--batch", "0"),
+        ("--batch", "10001"),
+        ("--linger-ms", "-1"),
         ("--topic", ".."),
         ("--producer-id", "a b"),
         ("--key", "\udcff"),

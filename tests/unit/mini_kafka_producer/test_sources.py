@@ -1,10 +1,8 @@
 """Sources: whole lines in order, no more read than needed, and nothing read that is forgotten."""
 
-import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,21 +21,7 @@ from mini_kafka_producer.sources import (
     open_source,
     to_line,
 )
-
-
-class Steps(threading.Event):
-    """A stop event whose every wait does the next step instead, and which is set after the last."""
-
-    def __init__(self, *steps: Callable[[], object]) -> None:
-        super().__init__()
-        self._steps = list(steps)
-
-    def wait(self, _timeout: float | None = None) -> bool:
-        if self._steps:
-            self._steps.pop(0)()
-        else:
-            self.set()
-        return self.is_set()
+from tests.support.growing_file import Steps, append
 
 
 def values(source: Source) -> list[str]:
@@ -121,15 +105,6 @@ def test_the_generator_greets_until_it_is_told_to_end() -> None:
     assert not source.fill()
 
 
-@pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    read, write = os.pipe()
-    yield read, write
-    for descriptor in (read, write):
-        with contextlib.suppress(OSError):  # the test has closed it
-            os.close(descriptor)
-
-
 def test_a_pipe_is_read_to_its_end(pipe: tuple[int, int]) -> None:
     read, write = pipe
     os.write(write, b"1\n2\n3")
@@ -192,11 +167,6 @@ def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:
     path.write_bytes(b"1\r\n2\n\n3")
 
     assert values(open_source(str(path), follow=False, stop=threading.Event())) == ["1", "2", "", "3"]
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def test_a_followed_file_goes_on_at_its_end_and_waits_for_the_line_s(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from mini_kafka_shared.schemas import (
     Stats,
     TopicRegistered,
 )
+from mini_kafka_shared.schemas_v1 import Acknowledged, AcknowledgeRequest, RecordPlace, ReleaseLater, TextRecord
 
 URL = "http://broker:8000"
 
@@ -112,6 +113,65 @@ def test_consume_returns_a_message() -> None:
 
 def test_consume_without_news_returns_none() -> None:
     assert client_of(FakeBroker(204)).consume("c") is None
+
+
+def test_produce_sends_records_with_their_number_and_returns_their_places() -> None:
+    broker = FakeBroker(body={"records": [{"partition": 1, "offset": 7, "timestamp": 3}]})
+    records = [TextRecord(value="é", key="k"), TextRecord(value="")]
+
+    places = client_of(broker).produce("t", records, producer_id="p", sequence=4)
+
+    assert places == [RecordPlace(partition=1, offset=7)]
+    assert (broker.request.method, broker.request.url) == ("POST", f"{URL}/v1/topics/t/records")
+    assert broker.sent == {"records": [{"value": "é", "key": "k"}, {"value": ""}]}
+    headers = broker.request.headers
+    assert (headers["Producer-Id"], headers["Producer-Seq"]) == ("p", "4")
+    assert headers["Content-Type"] == "application/json"
+
+
+def test_acquire_asks_for_a_member_and_waits_longer_than_the_poll() -> None:
+    record = {"topic": "t", "partition": 0, "offset": 3, "timestamp": 1, "key": None, "value": "v"}
+    broker = FakeBroker(body={"records": [{**record, "delivery_count": 2, "lock": "L"}]})
+
+    [acquired] = client_of(broker).acquire("g", "t", "m", max_records=5, wait_ms=20_000, lock_ms=900)
+
+    assert (acquired.offset, acquired.value, acquired.delivery_count, acquired.lock) == (3, "v", 2, "L")
+    assert broker.request.url == f"{URL}/v1/groups/g/acquire"
+    assert broker.sent == {"topics": ["t"], "max_records": 5, "wait_ms": 20_000, "lock_ms": 900, "member": "m"}
+    assert broker.options["timeout"][1] > 20
+
+
+def test_acknowledge_says_what_became_of_each_lock() -> None:
+    answer = {"accepted": 1, "released": 1, "rejected": 0, "renewed": 0, "expired": ["C"]}
+    broker = FakeBroker(body=answer)
+    wish = AcknowledgeRequest(accept=["A"], release=["B", ReleaseLater(lock="C", delay_ms=5)], lock_ms=900)
+
+    assert client_of(broker).acknowledge("g", wish) == Acknowledged.model_validate(answer)
+    assert broker.request.url == f"{URL}/v1/groups/g/acknowledge"
+    assert broker.sent == {
+        "accept": ["A"],
+        "release": ["B", {"lock": "C", "delay_ms": 5}],
+        "reject": [],
+        "renew": [],
+        "lock_ms": 900,
+    }
+
+
+def test_release_member_names_the_member_and_counts() -> None:
+    broker = FakeBroker(body={"released": 3})
+
+    assert client_of(broker).release_member("g", "m") == 3
+    assert (broker.request.method, broker.request.url) == ("DELETE", f"{URL}/v1/groups/g/members/m")
+
+
+def test_a_client_in_a_hurry_waits_no_longer_than_that() -> None:
+    broker = FakeBroker(body={"released": 3})
+    client = client_of(broker)
+    client.hurry(0.25)
+
+    client.release_member("g", "m")
+
+    assert broker.options["timeout"] == (0.25, 0.25)
 
 
 def test_stats_are_typed() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mini_kafka_shared.logging_setup import one_line, quiet_exit, set_up_logging
+from mini_kafka_shared.logging_setup import one_line, quiet_exit, reason_of, set_up_logging
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +92,18 @@ def test_a_long_text_is_cut_with_an_ellipsis() -> None:
     assert one_line("x" * 11, 10) == "x" * 9 + "…"
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left on device"), "no space left on device"),
+        (OSError("Odd"), "odd"),
+        (TimeoutError(), "timeouterror"),
+    ],
+)
+def test_the_system_s_reason_ends_a_sentence(error: OSError, reason: str) -> None:
+    assert reason_of(error) == reason
+
+
 class Closed(io.StringIO):
     def write(self, _text: str) -> int:
         raise BrokenPipeError
@@ -162,3 +174,41 @@ def test_standard_output_shows_each_line_at_once_and_escapes_what_it_cannot_show
 
 def test_another_program_ends_with_its_own_code() -> None:
     assert quiet_exit(lambda: 7) == 7
+
+
+class Unflushed(io.StringIO):
+    """Takes every text, and fails when it is to be seen."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def flush(self) -> None:
+        raise self.error
+
+    def fileno(self) -> int:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (BrokenPipeError(), ""),
+        (OSError(28, "No space left on device"), "the output cannot be written: no space left on device\n"),
+    ],
+)
+def test_what_is_lost_in_the_last_flush_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: OSError, words: str
+) -> None:
+    monkeypatch.setattr("sys.stdout", Unflushed(error))
+
+    assert quiet_exit(lambda: 0) == 1
+    assert capsys.readouterr().err == words
+
+
+def test_a_last_flush_that_works_leaves_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Flushed()
+    monkeypatch.setattr("sys.stdout", stream)
+
+    assert quiet_exit(lambda: stream.write("last words") - 7) == 3
+    assert stream.seen == "last words"

@@ -3,13 +3,15 @@
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from mini_kafka_shared.client import BrokerUnavailable, NotRegistered, Overloaded, Refused
-from mini_kafka_shared.retry import SHORTEST_WAIT_S, GraceOver, Stopped, end_on_signals, keep_trying
+from mini_kafka_shared.retry import GRACE_S, SHORTEST_WAIT_S, GraceOver, Stopped, end_on_signals, keep_trying
 
 
 class Waiting:
@@ -220,6 +222,45 @@ def test_after_the_context_nothing_is_cut_short() -> None:
         assert stop.wait(10)
 
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@pytest.mark.usefixtures("restored_signals")
+def test_after_a_signal_a_poll_may_end_and_the_program_ends_within_two_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    armed: list[tuple[float, ...]] = []
+    monkeypatch.setattr("mini_kafka_shared.retry.signal.setitimer", lambda _which, *times: armed.append(times))
+    stop = threading.Event()
+
+    with end_on_signals(stop):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(10)
+
+    [(grace_s, last_words_s), disarmed] = armed
+    assert grace_s == GRACE_S
+    assert grace_s > 1.0, "a poll's slice"
+    assert grace_s + last_words_s < 2.0
+    assert disarmed == (0,)
+
+
+STUCK = """
+import os, signal, threading
+from mini_kafka_shared import retry
+retry.GRACE_S, retry._LAST_WORDS_S = 0.05, 0.05
+with retry.end_on_signals(threading.Event()):
+    os.kill(os.getpid(), signal.SIGTERM)
+    while True:
+        try:
+            threading.Event().wait()
+        except retry.GraceOver:
+            print("cut short", flush=True)
+"""
+
+
+def test_a_program_that_does_not_even_end_when_it_is_cut_short_is_ended_with_1() -> None:
+    done = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=30)
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, "cut short\n", "")
 
 
 def test_grace_over_passes_through_an_except_exception() -> None:

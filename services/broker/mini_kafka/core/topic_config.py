@@ -178,16 +178,16 @@ def _ratio(attribute: str) -> ConfigDefinition:
 def _cleanup_policy(attribute: str) -> ConfigDefinition:
     """Read a list without an order or repetitions, and keep it in the order in which it came, as Kafka does.
 
-    An empty list keeps everything for ever.
+    An empty list, which Kafka 4 takes for a log that is never cleaned, is refused: RAM has an end.
     """
 
     def parse(text: str) -> str:
-        policies = [policy.strip() for policy in text.split(",")] if text.strip() else []
+        policies = [policy.strip() for policy in text.split(",")]
         if not {"compact", "delete"}.issuperset(policies):
             raise ValueError(text)
         return ",".join(dict.fromkeys(policies))
 
-    return ConfigDefinition("list", attribute, parse, "delete, compact, or both: compact,delete; nothing keeps all")
+    return ConfigDefinition("list", attribute, parse, "delete, compact, or both: compact,delete")
 
 
 CONFIGS: dict[str, ConfigDefinition] = {

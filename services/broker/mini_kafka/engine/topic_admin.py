@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Protocol
 
 from mini_kafka.core.errors import InvalidConfig
+from mini_kafka.core.inert_configs import INERT_CONFIGS
 from mini_kafka.core.topic import Topic, Topics
 from mini_kafka.core.topic_config import CONFIGS, ConfigEntry, TopicConfig
 
@@ -129,7 +130,8 @@ class MemoryTopicAdmin:
 def _changed(change: ConfigChange, has: Mapping[str, str]) -> str:
     if change.operation is Operation.SET:
         return change.value
-    if change.name in CONFIGS and CONFIGS[change.name].kind != "list":
+    definition = CONFIGS.get(change.name) or INERT_CONFIGS.get(change.name)
+    if definition is not None and definition.kind != "list":
         raise InvalidConfig(f"{change.name} is no list: it can be set or deleted")
     parts = [part for part in has.get(change.name, "").split(",") if part]
     named = [part.strip() for part in change.value.split(",")]

@@ -167,8 +167,7 @@ class KafkaServer:
 
     def stop(self) -> None:
         """Stop listening, and close every connection once what was written to it is sent."""
-        if self._server is None:
-            return
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         for connection in tuple(self.connections):
             connection.close()

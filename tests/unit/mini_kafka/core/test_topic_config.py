@@ -120,7 +120,7 @@ def test_what_a_config_takes_is_said_in_words(name: str, allowed: str) -> None:
     assert CONFIGS[name].allowed == allowed
 
 
-@pytest.mark.parametrize("name", ["retention_ms", "Retention.ms", "segment.bytes", "", "message.format.version"])
+@pytest.mark.parametrize("name", ["retention_ms", "Retention.ms", "segment.byte", "", "message.format.version"])
 def test_an_unknown_config_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(InvalidConfig) as refusal:
         TopicConfig().with_changes({name: "1"})

@@ -1,0 +1,79 @@
+"""A progress bar for a terminal: the last line of standard error, drawn over itself, and taken away for any other line.
+
+Knows how far the work is only as a part of the whole. Whether there is a whole, and a terminal, its owner asks first.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+DRAW_EVERY_S = 0.1
+BAR_CHARACTERS = 30
+USUAL_COLUMNS = 80
+ERASE = "\r\x1b[K"
+
+
+class ProgressBar:
+    """One line that says how much is done, how much that is, and how long the rest may take.
+
+    Args:
+        stream: a terminal.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._clock = stream, clock
+        self._began_at = clock()
+        self._drawn_at = float("-inf")
+        self._line = ""
+        self._is_drawn = False
+
+    def show(self, part: float, done: int) -> None:
+        """Draw that a part of the whole, from 0 to 1, is done, `done` messages; not oftener than eyes can follow."""
+        now = self._clock()
+        if self._is_drawn and now - self._drawn_at < DRAW_EVERY_S:
+            return
+        self._drawn_at = now
+        left_s = (now - self._began_at) * (1 - part) / part if part else None
+        left = f", {left_s:.0f} s left" if left_s is not None else ""
+        bar = "#" * round(part * BAR_CHARACTERS)
+        self._line = f"{int(part * 100):3d} % [{bar:.<{BAR_CHARACTERS}}] {done} sent{left}"
+        self._draw()
+
+    def hide(self) -> None:
+        """Take the bar away, until it is shown again."""
+        if self._is_drawn:
+            self._is_drawn = False
+            self._write(ERASE)
+
+    def above(self, say: Callable[[str], None]) -> Callable[[str], None]:
+        """Make a `say` whose lines on the same terminal stand above the bar."""
+
+        def say_above(text: str) -> None:
+            was_drawn = self._is_drawn
+            self.hide()
+            say(text)
+            if was_drawn:
+                self._draw()
+
+        return say_above
+
+    def hide_for(self, record: logging.LogRecord) -> bool:
+        """Take the bar away before a log line; as a filter of a log handler."""
+        del record
+        self.hide()
+        return True
+
+    def _draw(self) -> None:
+        self._is_drawn = True
+        try:
+            columns = os.get_terminal_size(self._stream.fileno()).columns or USUAL_COLUMNS  # 0: nobody has said
+        except OSError:
+            columns = USUAL_COLUMNS
+        self._write(ERASE + self._line[: columns - 1])
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
