@@ -175,7 +175,8 @@ async def test_the_time_that_is_answered_is_the_one_that_is_stored(engine: Memor
     appending = asyncio.create_task(engine.raw_log.append_keyed_batch(ME, "states", 0, batch))
     await asyncio.sleep(0)
     clock.advance(5)
-    [stored] = fetch(engine, part(topic="states")).partitions[0].batches if (placed := await appending) else []
+    placed = await appending
+    [stored] = fetch(engine, part(topic="states")).partitions[0].batches
     assert record_batch.max_timestamp(stored) == placed.log_append_time_ms
 
 
