@@ -42,7 +42,7 @@ up: ## start broker, producer and consumer in containers
 	@echo "the broker answers on http://$$($(COMPOSE) port broker 8000); make logs shows the records"
 
 down: ## stop the containers
-	$(COMPOSE) down --remove-orphans
+	$(COMPOSE) --profile observability down --remove-orphans
 
 logs: ## follow the containers' logs
 	$(COMPOSE) logs --follow

@@ -1,23 +1,27 @@
-"""What a program says and how: log lines for people on standard error, results on standard output.
+"""What a program says and how: log lines on standard error, results on standard output.
 
-One line a record, each flushed at once, so that `docker logs` shows it when it happens. No JSON, no colours, no
-log files: whoever runs the program redirects its streams.
+One line a record, for people or as JSON for machines, each flushed at once, so that `docker logs` shows it when it
+happens. No colours, no log files: whoever runs the program redirects its streams.
 """
 
 import io
+import json
 import logging
 import os
 import re
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Literal, TextIO
 
 from pydantic import BeforeValidator
 
-LogLevel = Annotated[
-    Literal["debug", "info", "warning", "error"],
-    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
-]
+_Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
+
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], _Lower]
+
+LogFormat = Annotated[Literal["pretty", "json"], _Lower]
+LOG_FORMAT_TEXT = "How to write the log: pretty for people, or json, one object a line, for machines."
 
 # C0 and C1 control characters, line and paragraph separators, what turns the writing direction of a whole
 # terminal line around, and halves of surrogate pairs, which no terminal can show.
@@ -36,13 +40,35 @@ def reason_of(error: OSError) -> str:
     return (error.strerror or str(error) or type(error).__name__).lower()
 
 
-class _PlainFormatter(logging.Formatter):
+class _PrettyFormatter(logging.Formatter):
     """Writes `12:01:02 INFO  text`; a traceback follows only where the code logged an exception, a bug."""
 
     def format(self, record: logging.LogRecord) -> str:
         level = _SHORT_NAMES.get(record.levelno, record.levelname)
         line = f"{self.formatTime(record, '%H:%M:%S')} {level:5} {one_line(record.getMessage())}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+_NOT_EXTRA = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class _JsonFormatter(logging.Formatter):
+    """Writes an object: time (RFC 3339), level, logger, message, what the code gave as `extra`, and a traceback.
+
+    It is ASCII, so that no text in it can break the line or disturb a terminal.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        content: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        content.update((name, value) for name, value in vars(record).items() if name not in _NOT_EXTRA)
+        if record.exc_info:
+            content["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(content, default=str)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -54,7 +80,7 @@ class _Handler(logging.StreamHandler[TextIO]):
         super().handleError(record)
 
 
-def set_up_logging(level: str, stream: TextIO | None = None) -> None:
+def set_up_logging(level: str, stream: TextIO | None = None, *, log_format: LogFormat = "pretty") -> None:
     """Send the log lines of `level` and above to a stream, standard error unless told otherwise.
 
     Also makes standard output write every line at once, and escape what the terminal's encoding cannot show.
@@ -63,7 +89,7 @@ def set_up_logging(level: str, stream: TextIO | None = None) -> None:
         if isinstance(standard, io.TextIOWrapper):
             standard.reconfigure(errors="backslashreplace", line_buffering=True)
     handler = _Handler(sys.stderr if stream is None else stream)
-    handler.setFormatter(_PlainFormatter())
+    handler.setFormatter(_JsonFormatter() if log_format == "json" else _PrettyFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 

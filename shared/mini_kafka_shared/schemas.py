@@ -128,4 +128,5 @@ class Problem(BaseModel):
     status: int = Field(description="the HTTP status again, for bodies that travel alone")
     detail: str = Field(description="what went wrong this time, and what to do about it")
     code: str = Field(description="Kafka's name of the error", examples=["UNKNOWN_TOPIC_OR_PARTITION"])
+    request_id: str = Field(description="the request's name in the broker's log; the client's own X-Request-Id, if any")
     errors: list[dict[str, object]] | None = Field(default=None, description="each fault of a refused body")

@@ -156,3 +156,15 @@ async def test_a_refused_change_changes_nothing(engine: Engine, caller: Caller, 
     assert await engine.describe_topic(caller, wide_topic) == before
     with pytest.raises(UnknownTopic):
         await engine.alter_topic(caller, f"{wide_topic}-not", partitions=5)
+
+
+async def test_an_engine_says_what_it_carries(engine: Engine, caller: Caller, topic: str) -> None:
+    before = await engine.usage()
+    await engine.produce(caller, topic, [NewRecord(b"x" * 1000)])
+    usage = await engine.usage()
+    assert usage.brokers >= 1
+    assert usage.waiting_calls == 0
+    if usage.log_bytes is not None:
+        assert before.log_bytes is not None
+        assert usage.log_limit_bytes is not None
+        assert before.log_bytes + 1000 < usage.log_bytes <= usage.log_limit_bytes

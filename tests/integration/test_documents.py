@@ -63,10 +63,17 @@ NOT_RUN_HERE = {
         "would replace the packages under test",
         "tests/integration/test_packaging.py::test_an_installed_command_explains_itself",
     ),
+    "docker compose --profile observability up --detach": Elsewhere(
+        "needs images of Prometheus and Grafana, which cannot be pulled everywhere; what they are given is checked by",
+        "tests/contract/test_observability_files.py::"
+        "test_a_query_is_promql_about_metrics_and_labels_that_the_broker_has",
+    ),
+    "docker compose --profile observability down": Elsewhere("ends what the command above would have started"),
 }
 UNTIL_CTRL_C: dict[str, int | None] = {
     "mini-kafka": 0,
     ".venv/bin/mini-kafka": 0,
+    "MINI_KAFKA_LOG_FORMAT=json mini-kafka": 0,
     # None: compose has its own ideas of an exit code after Ctrl-C, and version 2.26 may even panic.
     "docker compose up": None,
     "docker compose up --scale consumer=3": None,

@@ -11,6 +11,7 @@ from mini_kafka.engine.memory import MemoryEngine
 from mini_kafka.http_api.access import AccessPolicy
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.gate import Gate
+from mini_kafka.measures import Measures
 from mini_kafka.settings import BrokerSettings
 from tests.support.asgi import Client
 
@@ -20,6 +21,7 @@ class Broker(Client):
 
     def __init__(self, gate: Gate, engine: MemoryEngine, bounds: Bounds) -> None:
         super().__init__(gate)
+        self.gate = gate
         self.engine = engine
         self.bounds = bounds
 
@@ -33,7 +35,7 @@ async def new_broker(clock: Clock | None = None, **settings: Any) -> Broker:
     engine = bootstrap.build_engine(chosen, clock)
     bounds = bootstrap.build_bounds(chosen)
     gate = Gate(engine, AccessPolicy(chosen.allowed_hosts), bounds)
-    await bootstrap.load_app(gate, engine, bounds)
+    await bootstrap.load_app(gate, engine, bounds, Measures([gate.traffic]))
     return Broker(gate, engine, bounds)
 
 

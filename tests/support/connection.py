@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from mini_kafka.http_api.connection import ANSWER, GuardedHttpProtocol, Limits
+from mini_kafka.measures import Traffic
 from tests.support.tasks import settle
 
 HEAD = b"POST /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\n"
@@ -60,6 +61,7 @@ class Connection:
         state.default_headers = [(b"date", b"Thu, 01 Jan 1970 00:00:00 GMT")]
         self.protocol = GuardedHttpProtocol(config, state, {})
         self.protocol.limits = Limits(header=10, body=30, idle=60, head_bytes=5000)
+        self.protocol.traffic = self.traffic = Traffic("http", ("method", "route"))
         self.protocol.connection_made(self.wire)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:

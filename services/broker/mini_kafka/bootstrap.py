@@ -33,6 +33,7 @@ from mini_kafka.kafka_wire.config_answers import BrokerSetting
 from mini_kafka.kafka_wire.registry import APIS
 from mini_kafka.kafka_wire.server import KafkaServer
 from mini_kafka.listening import Address, Listener, bind
+from mini_kafka.measures import LoopLag, Measures, Traffic
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.logging_setup import say
 from mini_kafka_shared.settings import text_of
@@ -101,6 +102,7 @@ def build_bounds(settings: BrokerSettings) -> Bounds:
             buffered_body_bytes=int(settings.max_buffered_body_bytes),
             request_records=settings.max_records_per_request,
             streams=settings.max_streams,
+            metrics_partitions=settings.metrics_max_partitions,
         )
     )
 
@@ -114,7 +116,7 @@ def kafka_settings(settings: BrokerSettings) -> Mapping[str, BrokerSetting]:
     }
 
 
-def build_kafka_servers(settings: BrokerSettings, engine: LogEngine) -> list[KafkaServer]:
+def build_kafka_servers(settings: BrokerSettings, engine: LogEngine, traffic: Traffic) -> list[KafkaServer]:
     """Build the listeners for Kafka clients: as many as the settings want, and none without a port.
 
     Raises:
@@ -127,21 +129,22 @@ def build_kafka_servers(settings: BrokerSettings, engine: LogEngine) -> list[Kaf
     advertised = {listener.name: listener.address for listener in settings.advertised_listeners}
     published, gateway = Address.parse(settings.published_kafka).reachable, default_gateway()
     identity = BrokerIdentity(settings.node_id, engine.cluster_id, kafka_settings(settings))
+    limit = settings.socket_request_max_bytes
     servers = []
     for listener in wanted:
         listening = bind(listener.address.host, listener.address.port, flags=flags)
         advertiser = Advertiser(Address.of(listening).port, advertised.get(listener.name), published, gateway)
-        servers.append(KafkaServer(listening, APIS, engine, identity, advertiser, settings.socket_request_max_bytes))
+        servers.append(KafkaServer(listening, APIS, engine, identity, advertiser, traffic, limit))
     return servers
 
 
-async def load_app(gate: Gate, engine: Engine, bounds: Bounds) -> None:
+async def load_app(gate: Gate, engine: Engine, bounds: Bounds, measures: Measures) -> None:
     """Import FastAPI and hand the application to the gate."""
 
     def load() -> tuple[ASGIApp, HotRoutes]:
         from mini_kafka.http_api.app import build_app  # 0.3 s: not before the broker listens
 
-        return build_app(engine, bounds)
+        return build_app(engine, bounds, measures)
 
     await gate.load(load)
     gc.freeze()  # what was imported stays: a collection that looks through it again only holds up requests
@@ -157,14 +160,20 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     bounds = build_bounds(settings)
     gate = Gate(engine, AccessPolicy(settings.allowed_hosts), bounds)
     limits = Limits(settings.header_timeout, settings.body_timeout, settings.idle_timeout, int(settings.max_head_bytes))
-    server = HttpServer(gate, bind(settings.host, settings.http_port, flags="--host and --http-port"), limits)
-    kafka_servers = build_kafka_servers(settings, engine)
+    server = HttpServer(
+        gate, bind(settings.host, settings.http_port, flags="--host and --http-port"), limits, gate.traffic
+    )
+    kafka_traffic = Traffic("kafka", ("api",))
+    kafka_servers = build_kafka_servers(settings, engine, kafka_traffic)
+    lag = LoopLag()
+    lag.start()
     await server.start()
     for kafka in kafka_servers:
         await kafka.start()
     addresses = ",".join(str(kafka.address) for kafka in kafka_servers)
     say(f"listening http={server.address}" + (f" kafka={addresses}" if addresses else ""))  # what scripts wait for
-    loading = asyncio.create_task(load_app(gate, engine, bounds))
+    measures = Measures([gate.traffic, kafka_traffic], lag.durations)
+    loading = asyncio.create_task(load_app(gate, engine, bounds, measures))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
@@ -176,6 +185,7 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     for kafka in kafka_servers:
         kafka.stop()
     await server.stop()
+    lag.stop()
 
 
 async def run(settings: BrokerSettings) -> None:

@@ -18,7 +18,7 @@ def main() -> int:
         prog="mini-kafka",
         description="Run a Mini Kafka broker: topics in RAM, spoken to over HTTP.",
     ).settings
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, log_format=settings.log_format)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return quiet_exit(lambda: run(settings))
 

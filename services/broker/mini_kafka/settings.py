@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from mini_kafka.kafka_configs import KAFKA_NAMES
 from mini_kafka.listening import EVERYWHERE, Listener
-from mini_kafka_shared.logging_setup import LogLevel
+from mini_kafka_shared.logging_setup import LOG_FORMAT_TEXT, LogFormat, LogLevel
 from mini_kafka_shared.settings import CommaSeparated, HostAndPort, Settings
 
 INT64_MAX = 2**63 - 1
@@ -101,6 +101,7 @@ class BrokerSettings(Settings):
         "tells each client the address that its connection came to.",
     )
     log_level: LogLevel = Field(default="info", description="How much to log: debug, info, warning or error.")
+    log_format: LogFormat = Field(default="pretty", description=LOG_FORMAT_TEXT)
     memory_limit: ByteSize = Field(
         default_factory=default_memory_limit,
         ge=1024 * 1024,
@@ -224,6 +225,11 @@ class BrokerSettings(Settings):
     max_streams: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         default=1000,
         description="How many streams (follow=true and server-sent events) may be open; over it: 503.",
+    )
+    metrics_max_partitions: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        default=10_000,
+        description="How many partitions of topics, and of groups, /metrics shows one by one: each is some lines of "
+        "every scrape; over it, topics and groups are left out whole, and counted.",
     )
     max_wait_ms: Annotated[int, Field(ge=0, le=86_400_000)] = Field(
         default=30_000, description="The longest long poll, in milliseconds; a longer wait_ms is cut to it."

@@ -64,5 +64,5 @@ def main() -> int:
         prog=PROG,
         description="Read messages from a Mini Kafka topic, and print each.",
     ).settings
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, log_format=settings.log_format)
     return quiet_exit(lambda: consume(settings))

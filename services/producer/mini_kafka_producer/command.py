@@ -52,5 +52,5 @@ def main() -> int:
         prog=PROG,
         description="Publish lines to a Mini Kafka topic: of a file, of standard input, or made up.",
     ).settings
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, log_format=settings.log_format)
     return quiet_exit(lambda: produce(settings))

@@ -3,7 +3,7 @@
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from mini_kafka_shared.logging_setup import LogLevel
+from mini_kafka_shared.logging_setup import LOG_FORMAT_TEXT, LogFormat, LogLevel
 from mini_kafka_shared.settings import BrokerUrl, KafkaName, Settings
 
 STANDARD_INPUT = "-"
@@ -67,6 +67,7 @@ class ProducerSettings(Settings):
         description="How long to wait for a broker that is not there or overloaded, at the start and later.",
     )
     log_level: LogLevel = Field(default="info", description="How much to log: debug, info, warning or error.")
+    log_format: LogFormat = Field(default="pretty", description=LOG_FORMAT_TEXT)
 
     @field_validator("follow")
     @classmethod

@@ -26,6 +26,10 @@ HEADER = """\
 # Where compose publishes the port for Kafka clients, and what it tells the broker to tell them.
 # PUBLISHED_KAFKA=127.0.0.1:9092
 
+# Where docker compose --profile observability publishes Prometheus and Grafana.
+# PUBLISHED_PROMETHEUS=127.0.0.1:9090
+# PUBLISHED_GRAFANA=127.0.0.1:3000
+
 # The tag of the three images.
 # IMAGE_TAG=latest
 

@@ -1,17 +1,23 @@
 """Log lines: one a record, readable, flushed, and no traceback when the reader goes away."""
 
 import io
+import json
 import logging
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from mini_kafka.settings import BrokerSettings
+from mini_kafka_consumer.settings import ConsumerSettings
+from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_shared.logging_setup import one_line, quiet_exit, reason_of, set_up_logging
+from mini_kafka_shared.settings import Settings, environment_name, load
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +108,49 @@ def test_a_long_text_is_cut_with_an_ellipsis() -> None:
 )
 def test_the_system_s_reason_ends_a_sentence(error: OSError, reason: str) -> None:
     assert reason_of(error) == reason
+
+
+def test_json_is_an_object_a_line_with_time_level_logger_and_message() -> None:
+    stream = Flushed()
+    set_up_logging("info", stream, log_format="json")
+
+    logging.getLogger("any.where").warning("%d of %s", 3, "x")
+
+    line = json.loads(stream.seen)
+    assert datetime.fromisoformat(line.pop("time")).tzinfo is UTC
+    assert line == {"level": "warning", "logger": "any.where", "message": "3 of x"}
+
+
+def test_json_has_what_the_code_gave_as_extra_and_a_traceback() -> None:
+    stream = io.StringIO()
+    set_up_logging("info", stream, log_format="json")
+
+    extra = {"request_id": "till-7", "status": 500, "odd": {1}}
+    logging.getLogger("any").error("broken", extra=extra, exc_info=RuntimeError("a bug"))
+
+    line = json.loads(stream.getvalue())
+    assert (line["request_id"], line["status"], line["odd"]) == ("till-7", 500, "{1}")
+    assert line["traceback"] == "RuntimeError: a bug"
+
+
+def test_json_stays_one_line_of_ascii_whatever_is_in_it() -> None:
+    stream = io.StringIO()
+    set_up_logging("info", stream, log_format="json")
+    text = "a\nb\r\x1b[31m\u2028\u202e東\ud800"
+
+    logging.getLogger("any").info(text)
+
+    assert len(stream.getvalue().splitlines()) == 1
+    assert stream.getvalue().isascii()
+    assert json.loads(stream.getvalue())["message"] == text
+
+
+@pytest.mark.parametrize("settings_class", [BrokerSettings, ProducerSettings, ConsumerSettings])
+@pytest.mark.parametrize(("given", "taken"), [("pretty", "pretty"), ("JSON", "json")])
+def test_every_program_takes_the_form_of_its_log(settings_class: type[Settings], given: str, taken: str) -> None:
+    environ = {environment_name(settings_class, "log_format"): given}
+    settings = load(settings_class, [], prog="any", description="", environ=environ).settings
+    assert vars(settings)["log_format"] == taken
 
 
 class Closed(io.StringIO):

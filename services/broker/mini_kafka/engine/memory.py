@@ -27,6 +27,7 @@ from mini_kafka.engine.clock import Clock, LoopClock
 from mini_kafka.engine.compactor import Compactor
 from mini_kafka.engine.consuming import Consuming
 from mini_kafka.engine.dead_letters import HEADROOM_BYTES
+from mini_kafka.engine.descriptions import describe, describe_all
 from mini_kafka.engine.engine_config import EngineConfig as EngineConfig
 from mini_kafka.engine.groups import Groups
 from mini_kafka.engine.port import (
@@ -38,11 +39,11 @@ from mini_kafka.engine.port import (
     Caller,
     ConsumedRecord,
     ConsumerPlace,
+    EngineUsage,
     GroupDescription,
     GroupSummary,
     OffsetChange,
     OffsetTarget,
-    PartitionDescription,
     Read,
     RecordLock,
     Release,
@@ -114,6 +115,10 @@ class MemoryEngine:
         """Give the time, in milliseconds since 1970."""
         return self._clock.now_ms()
 
+    async def usage(self) -> EngineUsage:
+        """Count the calls that wait for records, and the bytes that the logs hold, index and objects included."""
+        return EngineUsage(1, len(self._waiters), self._budget.used, self._budget.limit)
+
     @property
     def memory_used(self) -> int:
         """Count the bytes that the logs hold, index and objects included."""
@@ -133,7 +138,7 @@ class MemoryEngine:
         configs: Mapping[str, str] | None = None,
     ) -> TopicDescription:
         """Make a topic, with the broker's defaults for what is not said."""
-        return _describe(self._create(name, partitions, configs or {}))
+        return describe(self._create(name, partitions, configs or {}))
 
     def _create(self, name: str, partitions: int | None, configs: Mapping[str, str]) -> Topic:
         config = self._config.topic_defaults.with_changes(configs)
@@ -153,7 +158,7 @@ class MemoryEngine:
         """Have a topic that is as described, and say whether it was made just now."""
         topic = self._topics.find(name)
         if topic is None:
-            return _describe(self._create(name, partitions, configs or {})), True
+            return describe(self._create(name, partitions, configs or {})), True
         if partitions is not None and partitions != len(topic.logs):
             raise TopicExists(f"topic {name!r} exists with {len(topic.logs)} partitions, not {partitions}")
         if not topic.config.agrees_with(configs or {}):
@@ -162,7 +167,7 @@ class MemoryEngine:
                 f"{key}={has[key]}, not {text}" for key, text in (configs or {}).items() if has[key] != text
             )
             raise TopicExists(f"topic {name!r} exists with {others}")
-        return _describe(topic), False
+        return describe(topic), False
 
     async def alter_topic(
         self,
@@ -179,7 +184,7 @@ class MemoryEngine:
             self._topics.add_partitions(topic, partitions)
             self._waiters.notify(topic.topic_id)
         self._reconfigure(topic, config)
-        return _describe(topic)
+        return describe(topic)
 
     def _reconfigure(self, topic: Topic, config: TopicConfig) -> None:
         topic.config = config
@@ -188,11 +193,11 @@ class MemoryEngine:
 
     async def describe_topic(self, caller: Caller, name: str) -> TopicDescription:
         """Show one topic."""
-        return _describe(self._topics.get(name))
+        return describe(self._topics.get(name))
 
     async def ensure_topic(self, caller: Caller, name: str, *, explicit: bool) -> TopicDescription:
         """Find a topic, or make it."""
-        return _describe(self._ensure(name, explicit=explicit))
+        return describe(self._ensure(name, explicit=explicit))
 
     def _ensure(self, name: str, *, explicit: bool) -> Topic:
         topic = self._topics.find(name)
@@ -221,7 +226,7 @@ class MemoryEngine:
 
     async def describe_topics(self, caller: Caller) -> Sequence[TopicDescription]:
         """List all topics by name."""
-        return sorted((_describe(topic) for topic in self._topics), key=lambda topic: topic.name)
+        return await describe_all(self._topics)
 
     async def produce(
         self,
@@ -374,10 +379,3 @@ class MemoryEngine:
         self._shared.close()
         self._sweeper.close()
         self._compactor.close()
-
-
-def _describe(topic: Topic) -> TopicDescription:
-    partitions = tuple(
-        PartitionDescription(number, log.log_start_offset, log.high_watermark) for number, log in enumerate(topic.logs)
-    )
-    return TopicDescription(topic.name, topic.topic_id, topic.config, partitions, topic.record_count())

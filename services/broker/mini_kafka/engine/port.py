@@ -64,8 +64,7 @@ class TopicDescription:
     record_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionDescription:
+class PartitionDescription(NamedTuple):
     """A partition's bounds; the high watermark is the offset after its last record."""
 
     partition: int
@@ -115,6 +114,19 @@ class ConsumerPlace:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class EngineUsage:
+    """What an engine has to do and to carry just now.
+
+    The bytes of its log, all that they cost included, and their limit are None where it has no log of its own.
+    """
+
+    brokers: int
+    waiting_calls: int
+    log_bytes: int | None
+    log_limit_bytes: int | None
+
+
 class Engine(Protocol):
     """Topics, records in and out, and offsets."""
 
@@ -132,6 +144,9 @@ class Engine(Protocol):
 
     def now_ms(self) -> int:
         """Give the time by which the engine goes, in milliseconds since 1970."""
+
+    async def usage(self) -> EngineUsage:
+        """Say how many brokers there are, how many calls wait for records, and what the log takes of its memory."""
 
     async def create_topic(
         self,

@@ -15,6 +15,7 @@ class Waiters:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._waiting: dict[Hashable, set[asyncio.Future[bool]]] = {}
+        self._calls = 0
         self.closed = False
 
     async def wait(self, keys: Iterable[Hashable], timeout_ms: int) -> bool:
@@ -29,9 +30,11 @@ class Waiters:
         for key in keys:
             self._waiting.setdefault(key, set()).add(woken)
         timer = self._clock.call_later(timeout_ms, lambda: _wake(woken, notified=False))
+        self._calls += 1
         try:
             return await woken
         finally:
+            self._calls -= 1
             timer.cancel()
             for key in keys:
                 self._leave(key, woken)
@@ -58,7 +61,7 @@ class Waiters:
         self._waiting.clear()
 
     def __len__(self) -> int:
-        return len({woken for waiting in self._waiting.values() for woken in waiting})
+        return self._calls
 
 
 def _wake(woken: "asyncio.Future[bool]", *, notified: bool) -> None:

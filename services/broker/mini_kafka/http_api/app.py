@@ -3,6 +3,8 @@
 Imported late, on a thread (see `gate`): FastAPI takes most of the start-up time.
 """
 
+import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
@@ -16,7 +18,9 @@ from mini_kafka.http_api.docs_page import add_docs_page
 from mini_kafka.http_api.documented import EVERYWHERE
 from mini_kafka.http_api.errors import ProblemAnswer, RequestRefused, internal_error, invalid_body, problem, problem_of
 from mini_kafka.http_api.hot import HotRoutes
-from mini_kafka.http_api.routes import groups, guide, operations, produce, read, topics
+from mini_kafka.http_api.request_id import request_id_of, with_request_id
+from mini_kafka.http_api.routes import groups, guide, metrics, operations, produce, read, topics
+from mini_kafka.measures import Measures
 from mini_kafka_shared import __version__
 
 DESCRIPTION = """The Kafka for a laptop and for CI: topics in RAM, spoken to with JSON.
@@ -24,7 +28,7 @@ DESCRIPTION = """The Kafka for a laptop and for CI: topics in RAM, spoken to wit
 Register a topic, produce messages to it, register consumers, and let each consume at its own offset."""
 
 
-def build_app(engine: Engine, bounds: Bounds) -> tuple[FastAPI, HotRoutes]:
+def build_app(engine: Engine, bounds: Bounds, measures: Measures) -> tuple[FastAPI, HotRoutes]:
     """Build the application and the table of the routes that the gate calls directly."""
     app = FastAPI(
         title="Mini Kafka",
@@ -38,8 +42,10 @@ def build_app(engine: Engine, bounds: Bounds) -> tuple[FastAPI, HotRoutes]:
     )
     app.state.engine = engine
     app.state.bounds = bounds
-    for router in (operations.router, guide.router, topics.router, produce.router, read.router, groups.router):
-        app.include_router(router, responses=EVERYWHERE)
+    app.state.measures = measures
+    app.state.one_scrape = asyncio.Lock()
+    for room in (operations, metrics, guide, topics, produce, read, groups):
+        app.include_router(room.router, responses=EVERYWHERE)
     add_docs_page(app)
     app.add_exception_handler(HTTPException, _refused_by_http)
     app.add_exception_handler(RequestValidationError, _refused_by_model)
@@ -57,28 +63,29 @@ def _refused_by_http(request: Request, error: Exception) -> Response:
         detail = f"there is nothing at {request.url.path!r}: /docs shows what there is"
     elif status is HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.url.path!r} does not take {request.method}: /docs shows what it takes"
-    return _response(problem(status, detail), dict(error.headers or {}))
+    return _response(request, problem(status, detail), error.headers)
 
 
-def _refused_by_model(request: Request, error: Exception) -> Response:  # noqa: ARG001 - FastAPI's signature
+def _refused_by_model(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for no other
     answer = problem_of(invalid_body(error.errors()))
     assert answer is not None  # noqa: S101 - a RequestRefused always has one
-    return _response(answer, {})
+    return _response(request, answer)
 
 
-def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001 - FastAPI's signature
+def _refused(request: Request, error: Exception) -> Response:
     answer = problem_of(error)
     assert answer is not None  # noqa: S101 - registered for refusals alone
-    return _response(answer, {})
+    return _response(request, answer)
 
 
 def _failed(request: Request, error: Exception) -> Response:
     """Answer a bug; the application raises it again, and the gate logs it."""
-    del request, error
-    return _response(internal_error(), {})
+    del error
+    return _response(request, internal_error())
 
 
-def _response(answer: ProblemAnswer, headers: dict[str, str]) -> Response:
+def _response(request: Request, answer: ProblemAnswer, headers: Mapping[str, str] | None = None) -> Response:
+    answer = with_request_id(answer, request_id_of(request.scope))
     fields = {name.decode(): value.decode() for name, value in answer.headers}
-    return Response(answer.body, int(answer.status), headers | fields)
+    return Response(answer.body, int(answer.status), {**(headers or {}), **fields})

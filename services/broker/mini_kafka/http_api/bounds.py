@@ -47,12 +47,16 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """The listener's limits: bytes of one body, of all bodies on their way, records of a request, open streams."""
+    """The listener's limits.
+
+    Bytes of one body, of all bodies on their way, records of a request, open streams, partitions that /metrics shows.
+    """
 
     body_bytes: int
     buffered_body_bytes: int
     request_records: int = 10_000
     streams: int = 1000
+    metrics_partitions: int = 10_000
 
 
 class Bounds:

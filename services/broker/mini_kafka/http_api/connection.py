@@ -23,6 +23,9 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from mini_kafka.http_api.errors import NOSNIFF, problem
+from mini_kafka.http_api.hot import UNMATCHED
+from mini_kafka.http_api.request_id import new_request_id, with_request_id
+from mini_kafka.measures import Traffic
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +42,9 @@ MAX_PIPELINED = 100
 """Requests that a client may send before it has read an answer; more than that is no client that reads."""
 MAX_PIPELINED_BODY_BYTES = 64 * 1024
 """What may be kept of the body of a request whose turn has not come."""
+
+NO_ROUTE = ("other", UNMATCHED)
+"""What a request counts as that is refused before anybody has seen it."""
 
 _UPGRADE_FIELD = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
@@ -61,6 +67,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol, which knows what its client owes and for how long."""
 
     limits = Limits()
+    traffic: Traffic
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a first request."""
@@ -201,8 +208,10 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         """Answer a request that no application sees, and end the connection and whatever works for it."""
         if self.transport.is_closing():
             return
-        logger.info("%s:%s closed: %s", *(self.client or ("?", 0)), detail)
-        self.transport.write(_refusal(status, detail, retry_after_s))
+        request_id = new_request_id()
+        logger.info("%s:%s closed: %s, request %s", *(self.client or ("?", 0)), detail, request_id)
+        self.traffic.count(NO_ROUTE, int(status), self._age_s)
+        self.transport.write(_refusal(status, detail, retry_after_s, request_id))
         self.transport.close()
         self._tell_that_the_client_is_gone()
 
@@ -245,8 +254,8 @@ def _answer_at_once(cycle: RequestResponseCycle, status: int, header_lines: byte
     return True
 
 
-def _refusal(status: HTTPStatus, detail: str, retry_after_s: int | None) -> bytes:
-    answer = problem(status, detail, retry_after_s=retry_after_s)
+def _refusal(status: HTTPStatus, detail: str, retry_after_s: int | None, request_id: str) -> bytes:
+    answer = with_request_id(problem(status, detail, retry_after_s=retry_after_s), request_id)
     head = [STATUS_LINE[int(status)].rstrip(), b"connection: close", b"content-length: %d" % len(answer.body)]
     head += [b"%s: %s" % field for field in (*answer.headers, NOSNIFF)]
     return b"\r\n".join([*head, b"", answer.body])

@@ -140,7 +140,7 @@ def internal_error() -> ProblemAnswer:
     """Make the answer to a bug: no details, because they are in the log."""
     return problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "the broker failed on this request; its log has the traceback",
+        "the broker failed on this request; its log has the traceback, with the request_id",
         code="UNKNOWN_SERVER_ERROR",
     )
 

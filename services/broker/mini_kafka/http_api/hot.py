@@ -46,12 +46,18 @@ def _known_fields(body: bytes, model: type[BaseModel]) -> bytes:
 
 
 HotRoutes = dict[tuple[str, str], HotRoute]
-"""By method and path; `{name}` stands in the middle of a path of four parts for whatever is there."""
+"""By method and path, as FastAPI has it: `{topic}` or `{group}` stands for whatever is there."""
+
+NAMES = {"topics": "{topic}", "groups": "{group}"}
+UNMATCHED = "unmatched"
+"""Stands for the route of a request where there is none."""
 
 
-def find(routes: HotRoutes, method: str, path: str) -> tuple[HotRoute | None, tuple[str, ...]]:
-    """Find the route of a request whose path has a name in it, and the part of the path for which `{name}` stands."""
+def find(routes: HotRoutes, method: str, path: str) -> tuple[HotRoute | None, str, tuple[str, ...]]:
+    """Find the route of a request whose path has a name in it, the route's own path, and the name."""
     parts = path.split("/")
-    if len(parts) != 5 or parts[1] != "v1":
-        return None, ()
-    return routes.get((method, f"/v1/{parts[2]}/{{name}}/{parts[4]}")), (parts[3],)
+    if len(parts) == 5 and parts[1] == "v1" and parts[2] in NAMES:
+        template = f"/v1/{parts[2]}/{NAMES[parts[2]]}/{parts[4]}"
+        if hot := routes.get((method, template)):
+            return hot, template, (parts[3],)
+    return None, UNMATCHED, ()

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from mini_kafka.http_api.connection import GuardedHttpProtocol, Limits
 from mini_kafka.listening import Address
+from mini_kafka.measures import Traffic
 
 SWEEP_INTERVAL_S = 0.5
 GRACEFUL_STOP_S = 1
@@ -20,8 +21,8 @@ GRACEFUL_STOP_S = 1
 class HttpServer:
     """An HTTP server around one ASGI application."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, limits: Limits) -> None:
-        protocol = type("HttpProtocol", (GuardedHttpProtocol,), {"limits": limits})
+    def __init__(self, app: ASGIApp, listening: socket.socket, limits: Limits, traffic: Traffic) -> None:
+        protocol = type("HttpProtocol", (GuardedHttpProtocol,), {"limits": limits, "traffic": traffic})
         self._socket = listening
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -36,6 +37,7 @@ class HttpServer:
                 timeout_graceful_shutdown=GRACEFUL_STOP_S,
             )
         )
+        traffic.connections = self._server.server_state.connections
         self._main_loop: asyncio.Task[None] | None = None
         self._sweep: asyncio.TimerHandle | None = None
 

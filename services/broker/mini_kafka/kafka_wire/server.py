@@ -8,19 +8,25 @@ import asyncio
 import inspect
 import logging
 import socket
-from collections.abc import Awaitable, Mapping
+import time
+from collections.abc import Awaitable, Mapping, Sized
 
 from mini_kafka.engine.log_port import LogEngine
 from mini_kafka.kafka_wire.addresses import Advertiser
-from mini_kafka.kafka_wire.call import Answer, Api, BrokerIdentity, Call, Connection
+from mini_kafka.kafka_wire.call import Answer, Api, BrokerIdentity, Call, Connection, Request
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.session import Session
 from mini_kafka.listening import BACKLOG, Address
+from mini_kafka.measures import Traffic
 
 logger = logging.getLogger(__name__)
 
 COPIED_TOGETHER_BYTES = 64 * 1024
 """Answers to requests that came together are one write up to this size; of a larger one nothing is copied."""
+
+
+TURN_S = 0.005
+"""How long one connection is worked for before others have their turn: clients may send thousands of requests ahead."""
 
 
 class KafkaProtocol(asyncio.Protocol):
@@ -34,6 +40,7 @@ class KafkaProtocol(asyncio.Protocol):
         self._waiting: asyncio.Task[None] | None = None
         self._may_write = True
         self._is_reading = True
+        self._goes_on = False  # whether requests wait for this connection's next turn
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Learn who is there."""
@@ -73,27 +80,35 @@ class KafkaProtocol(asyncio.Protocol):
         self._transport.abort()
 
     def _work(self) -> None:
-        """Answer one request after the other, as far as there is no waiting."""
+        """Answer one request after the other, as long as there is no waiting and others have had their turn."""
+        self._goes_on = False
+        ends_at = time.perf_counter() + TURN_S
         try:
             while self._may_write and not self._transport.is_closing():
+                started = time.perf_counter()
+                if started > ends_at:
+                    self._goes_on = True
+                    asyncio.get_running_loop().call_soon(self._work)
+                    break
                 request = self._session.next_request()
                 if request is None:
                     break
                 answer = request.api.handle(Call(request, self._connection))
                 if inspect.isawaitable(answer):
-                    self._waiting = asyncio.ensure_future(self._answer_later(answer))
+                    self._waiting = asyncio.ensure_future(self._answer_later(request, answer, started))
                     break
-                self._session.respond(answer)
+                self._respond(request, answer, started)
                 if self._session.outgoing_bytes > COPIED_TOGETHER_BYTES:
                     self._flush()
         except Exception as error:  # noqa: BLE001 - a bug ends one connection, not the broker
+            self._flush()  # the requests before have their answers
             self._fail(error)
         self._flush()
         self._read_or_rest()
 
-    async def _answer_later(self, answer: Awaitable[Answer]) -> None:
+    async def _answer_later(self, request: Request, answer: Awaitable[Answer], started: float) -> None:
         try:
-            self._session.respond(await answer)
+            self._respond(request, await answer, started)
         except Exception as error:  # noqa: BLE001 - see _work
             self._fail(error)
             return
@@ -101,7 +116,12 @@ class KafkaProtocol(asyncio.Protocol):
             self._waiting = None
         self._work()
 
+    def _respond(self, request: Request, answer: Answer, started: float) -> None:
+        self._session.respond(answer)
+        self._server.traffic.count((request.api.name,), "answered", time.perf_counter() - started)
+
     def _fail(self, error: Exception) -> None:
+        self._server.traffic.count(("",), "closed", 0.0)
         if isinstance(error, WireError):
             logger.warning("%s closed: %s", self._peer, error)
         else:
@@ -118,7 +138,7 @@ class KafkaProtocol(asyncio.Protocol):
             self._transport.writelines(parts)
 
     def _read_or_rest(self) -> None:
-        should_read = self._session.wants_data and self._may_write
+        should_read = self._session.wants_data and self._may_write and not self._goes_on
         if should_read is self._is_reading or self._transport.is_closing():
             return
         self._is_reading = should_read
@@ -126,6 +146,16 @@ class KafkaProtocol(asyncio.Protocol):
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
+
+
+class _Together:
+    """The connections of several listeners that are counted as one."""
+
+    def __init__(self, *parts: Sized) -> None:
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
 
 
 class KafkaServer:
@@ -138,11 +168,14 @@ class KafkaServer:
         engine: LogEngine,
         identity: BrokerIdentity,
         advertiser: Advertiser,
+        traffic: Traffic,
         max_request_bytes: int,
     ) -> None:
         self.apis = apis
         self.max_request_bytes = max_request_bytes
         self.connections: set[KafkaProtocol] = set()
+        self.traffic = traffic
+        traffic.connections = _Together(traffic.connections, self.connections)
         self._engine = engine
         self._identity = identity
         self._advertiser = advertiser

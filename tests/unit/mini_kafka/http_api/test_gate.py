@@ -245,7 +245,7 @@ def test_a_wrong_path_or_method_is_a_problem_with_a_sentence(
     answer = asyncio.run(run())
     assert answer.status == status
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json().keys() == {"type", "title", "status", "detail", "code"}
+    assert answer.json().keys() == {"type", "title", "status", "detail", "code", "request_id"}
     assert answer.headers.get("allow") == allowed
     assert "/docs" in answer.json()["detail"]
 

@@ -14,6 +14,7 @@ from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.server import COPIED_TOGETHER_BYTES, KafkaProtocol, KafkaServer
 from mini_kafka.kafka_wire.session import MAX_WAITING_BYTES
 from mini_kafka.listening import Address
+from mini_kafka.measures import Traffic
 
 ECHO, WAIT, BUG, REFUSE, SILENT, LARGE = range(6)
 
@@ -57,7 +58,8 @@ class Trial:
         ]  # fmt: skip
         apis = {key: Api(key, f"Api{key}", 0, 0, 9, handle) for key, handle in enumerate(handlers)}
         advertiser = Advertiser(9092, None, Address("published", 1), None)
-        self.server = KafkaServer(None, apis, None, BrokerIdentity(1, "c"), advertiser, 2**20)  # type: ignore[arg-type]
+        self.traffic = Traffic("kafka", ("api",))
+        self.server = KafkaServer(None, apis, None, BrokerIdentity(1, "c"), advertiser, self.traffic, 2**20)  # type: ignore[arg-type]
         self.wire = Wire()
         self.protocol = KafkaProtocol(self.server)
         self.protocol.connection_made(self.wire)
@@ -81,12 +83,16 @@ class Trial:
         raise WireError("these bytes are none")
 
     def ask(self, key: int, number: int, body: bytes = b"") -> None:
-        content = struct.pack(">hhih", key, 0, number, -1) + body
-        self.protocol.data_received(struct.pack(">i", len(content)) + content)
+        self.protocol.data_received(request(key, number, body))
 
     @property
     def answers(self) -> bytes:
         return b"".join(part for part in self.wire.written if part != b"<lines>")
+
+
+def request(key: int, number: int, body: bytes = b"") -> bytes:
+    content = struct.pack(">hhih", key, 0, number, -1) + body
+    return struct.pack(">i", len(content)) + content
 
 
 def answer(number: int, body: bytes) -> bytes:
@@ -185,6 +191,40 @@ def test_what_cannot_be_answered_ends_the_connection_with_one_line_that_names_th
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [(level, said)]
 
 
+def test_a_client_that_sends_very_much_ahead_leaves_others_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mini_kafka.kafka_wire.server.TURN_S", 0)
+
+    async def story(trial: Trial) -> None:
+        for number in range(3):
+            trial.ask(ECHO, number)
+        assert len(trial.calls) < 3
+        assert not trial.wire.reading
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(trial.calls) == 0  # a turn of no time answers nothing
+        monkeypatch.setattr("mini_kafka.kafka_wire.server.TURN_S", 1)
+        await let_run()
+        assert trial.answers == b"".join(answer(number, b"") for number in range(3))
+        assert trial.wire.reading
+
+    tell(story)
+
+
+def test_requests_and_connections_are_counted() -> None:
+    async def story(trial: Trial) -> None:
+        trial.ask(ECHO, 1)
+        trial.ask(REFUSE, 2)
+        assert {kind: dict(kept.statuses) for kind, kept in trial.traffic.requests.items()} == {
+            ("Api0",): {"answered": 1},
+            ("",): {"closed": 1},
+        }
+        assert len(trial.traffic.connections) == 1
+        trial.protocol.connection_lost(None)
+        assert len(trial.traffic.connections) == 0
+
+    tell(story)
+
+
 def test_where_nothing_is_answered_the_next_request_follows() -> None:
     async def story(trial: Trial) -> None:
         trial.ask(SILENT, 1)
@@ -218,5 +258,30 @@ def test_a_stop_closes_every_connection() -> None:
     async def story(trial: Trial) -> None:
         trial.server.stop()
         assert trial.wire.closed
+
+    tell(story)
+
+
+def test_requests_that_came_together_are_answered_in_one_write() -> None:
+    async def story(trial: Trial) -> None:
+        trial.protocol.data_received(b"".join(request(ECHO, number, b"hello") for number in (1, 2, 3)))
+        assert trial.wire.written == [b"".join(answer(number, b"hello") for number in (1, 2, 3))]
+
+    tell(story)
+
+
+def test_what_was_answered_before_a_refusal_is_sent_before_the_connection_is_closed() -> None:
+    async def story(trial: Trial) -> None:
+        trial.protocol.data_received(request(ECHO, 1, b"hello") + request(REFUSE, 2))
+        assert trial.answers == answer(1, b"hello")
+        assert trial.wire.closed
+
+    tell(story)
+
+
+def test_large_answers_do_not_pile_up_before_they_are_written() -> None:
+    async def story(trial: Trial) -> None:
+        trial.protocol.data_received(b"".join(request(LARGE, number) for number in (1, 2)))
+        assert trial.wire.written.count(b"<lines>") == 2
 
     tell(story)

@@ -297,6 +297,6 @@ def _wrong(detail: str) -> RequestRefused:
 
 
 HOT: HotRoutes = {
-    ("POST", "/v1/groups/{name}/acquire"): HotRoute(acquire, request=Request),
-    ("POST", "/v1/groups/{name}/acknowledge"): HotRoute(acknowledge, request=Request),
+    ("POST", "/v1/groups/{group}/acquire"): HotRoute(acquire, request=Request),
+    ("POST", "/v1/groups/{group}/acknowledge"): HotRoute(acknowledge, request=Request),
 }

@@ -28,6 +28,7 @@ from mini_kafka.http_api.hot import HotRoute
 from mini_kafka.http_api.ndjson import Interrupted, LineDone, Summary, append_lines
 from mini_kafka.http_api.query import Number, Query, documented, read_query
 from mini_kafka.http_api.record_input import from_json
+from mini_kafka.http_api.request_id import request_id_of, with_request_id
 from mini_kafka.http_api.routes.topics import TopicName
 
 NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines"})
@@ -204,7 +205,7 @@ async def _produce_lines(topic: str, request: Request, call: Call, query: Produc
         async for done in lines:
             summary.add(done)
     except Interrupted as interrupted:
-        return _interrupted(interrupted, summary)
+        return _interrupted(interrupted, summary, request)
     status = HTTPStatus.OK
     if summary.refused:
         status = HTTPStatus.MULTI_STATUS if summary.appended else HTTPStatus.UNPROCESSABLE_ENTITY
@@ -224,12 +225,13 @@ def _summed_up(summary: Summary) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _interrupted(interrupted: Interrupted, summary: Summary) -> Response:
+def _interrupted(interrupted: Interrupted, summary: Summary, request: Request) -> Response:
     """Answer as the refusal that ended the lines is answered, with what was appended before and where to go on."""
     assert interrupted.__cause__ is not None  # noqa: S101 - it is always raised from one
     assert isinstance(interrupted.__cause__, Exception)  # noqa: S101
     answer = problem_of(interrupted.__cause__)
     assert answer is not None  # noqa: S101 - a refusal always has one
+    answer = with_request_id(answer, request_id_of(request.scope))
     content = msgspec.json.decode(answer.body) | {"next_line": interrupted.line} | _summed_up(summary)
     fields = {name.decode(): value.decode() for name, value in answer.headers}
     return Response(_encode(content), int(answer.status), fields, PROBLEM_MEDIA_TYPE)
@@ -256,4 +258,4 @@ async def _acknowledged(lines: AsyncIterator[LineDone]) -> AsyncIterator[bytes]:
         yield _encode({"line": interrupted.line, "detail": str(interrupted.__cause__), "interrupted": True}) + b"\n"
 
 
-HOT = {("POST", "/v1/topics/{name}/records"): HotRoute(produce, request=Request)}
+HOT = {("POST", "/v1/topics/{topic}/records"): HotRoute(produce, request=Request)}

@@ -170,4 +170,4 @@ async def read_one(topic: TopicName, partition: Number, offset: Number, request:
     return Response(read.record.value, media_type=media_type)
 
 
-HOT = {("GET", "/v1/topics/{name}/records"): HotRoute(read_records, request=Request)}
+HOT = {("GET", "/v1/topics/{topic}/records"): HotRoute(read_records, request=Request)}

@@ -1,0 +1,108 @@
+"""What /metrics is about to show, taken from the engine and the listeners in slices, so that requests go on.
+
+A copy that nobody changes any more: it becomes text on a thread. How many partitions are shown has a limit, because
+each is a line of every scrape for good; the totals count all of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mini_kafka.core.errors import GroupNotFound
+from mini_kafka.engine.pace import Pace
+from mini_kafka.engine.port import Caller, Engine, EngineUsage, GroupDescription, TopicDescription
+from mini_kafka.http_api.bounds import Bounds
+from mini_kafka.measures import Durations, Measures
+
+ROWS_AT_ONCE = 200
+"""Partitions that are looked at before others get their turn: about a millisecond."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSnapshot:
+    """What one listener had to do until now: durations and statuses by the values of its labels."""
+
+    listener: str
+    labels: tuple[str, ...]
+    connections: int
+    durations: dict[tuple[str, ...], Durations]
+    statuses: dict[tuple[str, ...], dict[str | int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The broker at one moment, or close to it; `topics` and `groups` are those that are shown one by one."""
+
+    engine: str
+    usage: EngineUsage
+    topics: Sequence[TopicDescription]
+    groups: Sequence[GroupDescription]
+    topic_count: int
+    partition_count: int
+    group_count: int
+    streams: int
+    streams_limit: int
+    buffered_bytes: int
+    buffered_bytes_limit: int
+    loop_lag: Durations
+    traffic: Sequence[TrafficSnapshot]
+
+
+async def take(engine: Engine, caller: Caller, bounds: Bounds, measures: Measures) -> Snapshot:
+    """Look at everything once."""
+    limits = bounds.limits
+    topics = await engine.describe_topics(caller)
+    names = [group.name for group in await engine.list_groups(caller)]
+    groups = await _describe(engine, caller, names, limits.metrics_partitions)
+    return Snapshot(
+        engine=engine.name,
+        usage=await engine.usage(),
+        topics=_that_fit(topics, limits.metrics_partitions),
+        groups=groups,
+        topic_count=len(topics),
+        partition_count=sum(len(topic.partitions) for topic in topics),
+        group_count=len(names),
+        streams=bounds.streams.held,
+        streams_limit=limits.streams,
+        buffered_bytes=bounds.buffered.held,
+        buffered_bytes_limit=limits.buffered_body_bytes,
+        loop_lag=measures.loop_lag.copy(),
+        traffic=[
+            TrafficSnapshot(
+                traffic.listener,
+                traffic.labels,
+                len(traffic.connections),
+                {kind: requests.durations.copy() for kind, requests in traffic.requests.items()},
+                {kind: dict(requests.statuses) for kind, requests in traffic.requests.items()},
+            )
+            for traffic in measures.listeners
+        ],
+    )
+
+
+def _that_fit(topics: Sequence[TopicDescription], room: int) -> list[TopicDescription]:
+    """Choose topics by name, each with all of its partitions or not at all."""
+    chosen = []
+    for topic in topics:
+        if len(topic.partitions) <= room:
+            room -= len(topic.partitions)
+            chosen.append(topic)
+    return chosen
+
+
+async def _describe(engine: Engine, caller: Caller, names: Sequence[str], room: int) -> list[GroupDescription]:
+    """Describe groups by name, each with all of its partitions or not at all, until there is room for no other."""
+    pace = Pace(ROWS_AT_ONCE)
+    chosen = []
+    for name in names:
+        if room == 0:
+            break
+        await pace.step()
+        try:
+            group = await engine.describe_group(caller, name)
+        except GroupNotFound:
+            continue  # it went while the others were described
+        await pace.step(len(group.partitions))
+        if len(group.partitions) <= room:
+            room -= len(group.partitions)
+            chosen.append(group)
+    return chosen
