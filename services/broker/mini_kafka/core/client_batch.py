@@ -32,6 +32,8 @@ _HEADER = struct.Struct(">q9xIhiqqqhii")
 _LENGTH_BEFORE = 12
 _LEAST_LENGTH = 14
 """What the shortest record of any format needs after its length: less is no record at all."""
+_LEAST_RECORD_BYTES = 7
+"""What an empty record takes: one byte each for its length, attributes, two deltas, key, value and headers."""
 _MAX_NAMED_RECORDS = 100
 """How many keyless records a refusal names: a client needs one, and a batch may hold a million."""
 
@@ -82,6 +84,8 @@ def check(records: memoryview, config: TopicConfig, now_ms: int, *, may_be_zstd:
     if crc != calc_crc32c(data[record_batch.CHECKED_FROM :]):
         raise CorruptBatch(f"the batch's bytes do not have its CRC-32C ({crc}): it was damaged on the way")
     _check_fields(attributes, count, last_offset_delta, producer_id, base_sequence)
+    if count * _LEAST_RECORD_BYTES > (record_batch.MAX_BATCH_BYTES if codec else size - record_batch.HEADER_BYTES):
+        raise InvalidBatch(f"the batch cannot hold {count} records in its {size} bytes")
     stamped, latest = _stamp(data, config, now_ms, attributes, base_timestamp, max_timestamp)
     return ClientBatch(stamped, count, latest, producer_id, producer_epoch, base_sequence, codec != 0)
 

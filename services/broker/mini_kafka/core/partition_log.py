@@ -34,6 +34,7 @@ class _Run:
 
 
 _run_offset = attrgetter("base_offset")
+_run_latest = attrgetter("latest_ms")
 
 
 class PartitionLog:
@@ -152,13 +153,14 @@ class PartitionLog:
     def latest_batch(self) -> bytes | None:
         """Give the batch with the latest record, the first of them, or None when there is no record."""
         latest: bytes | None = None
-        latest_ms = 0
-        for run in self._runs:
-            if latest is None or run.latest_ms > latest_ms:
-                for batch in run.batches:
-                    timestamp_ms = record_batch.max_timestamp(batch)
-                    if (latest is None or timestamp_ms > latest_ms) and self._is_visible(batch):
-                        latest, latest_ms = batch, timestamp_ms
+        rank = (0, 0)
+        for run in sorted(self._runs, key=_run_latest, reverse=True):
+            if latest is not None and run.latest_ms < rank[0]:
+                break
+            for batch in run.batches:
+                its_rank = record_batch.max_timestamp(batch), -record_batch.base_offset(batch)
+                if (latest is None or its_rank > rank) and self._is_visible(batch):
+                    latest, rank = batch, its_rank
         return latest
 
     def _is_visible(self, batch: bytes) -> bool:

@@ -7,7 +7,7 @@ an older epoch is fenced off. A producer that is not known may begin anywhere: t
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from mini_kafka.core.client_batch import ClientBatch
@@ -57,6 +57,7 @@ class ProducerStates:
         self._max_producers = max_producers
         self._expiration_ms = expiration_ms
         self._states: OrderedDict[tuple[PartitionLog, int], ProducerState] = OrderedDict()
+        self._of_log: dict[PartitionLog, dict[int, ProducerState]] = {}
 
     def __len__(self) -> int:
         return len(self._states)
@@ -91,6 +92,7 @@ class ProducerStates:
         state = self._states.get(key)
         if state is None:
             state = self._states[key] = ProducerState(batch.producer_id, batch.producer_epoch)
+            self._of_log.setdefault(log, {})[batch.producer_id] = state
             self._budget.charge(COST_BYTES)
             if len(self._states) > self._max_producers:
                 self._forget_oldest()
@@ -105,17 +107,17 @@ class ProducerStates:
         if len(state.batches) > REMEMBERED_BATCHES:
             del state.batches[0]
 
-    def of_log(self, log: PartitionLog, now_ms: int) -> Iterator[ProducerState]:
+    def of_log(self, log: PartitionLog, now_ms: int) -> list[ProducerState]:
         """Give the producers that a log remembers."""
         self._forget_expired(now_ms)
-        return (state for (where, _), state in self._states.items() if where is log)
+        return list(self._of_log.get(log, {}).values())
 
-    def forget(self, logs: list[PartitionLog]) -> None:
+    def forget(self, logs: Iterable[PartitionLog]) -> None:
         """Drop what is remembered for the logs of a topic that is gone."""
-        gone = set(logs)
-        for key in [key for key in self._states if key[0] in gone]:
-            del self._states[key]
-            self._budget.release(COST_BYTES)
+        for log in logs:
+            for producer_id in self._of_log.pop(log, {}):
+                del self._states[log, producer_id]
+                self._budget.release(COST_BYTES)
 
     def _forget_expired(self, now_ms: int) -> None:
         """Drop who was silent for too long: the first ones, because each append moves its producer to the end."""
@@ -126,8 +128,12 @@ class ProducerStates:
             self._forget_oldest()
 
     def _forget_oldest(self) -> None:
-        self._states.popitem(last=False)
+        (log, producer_id), _ = self._states.popitem(last=False)
         self._budget.release(COST_BYTES)
+        of_log = self._of_log[log]
+        del of_log[producer_id]
+        if not of_log:
+            del self._of_log[log]
 
 
 def _last_sequence(batch: ClientBatch) -> int:

@@ -7,7 +7,7 @@ the time, and whoever waits.
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from mini_kafka.core import client_batch, record_batch
 from mini_kafka.core.client_batch import ClientBatch
@@ -46,6 +46,8 @@ MAX_TIMESTAMP = -3
 NO_TIME = -1
 NO_EPOCH = -1
 ALL_RECORDS = -1
+MAX_BATCHES = 5000
+"""Batches in one answer to a fetch: to collect more, of one record each, would hold up the loop for milliseconds."""
 INLINE_BYTES = 16 * 1024
 """A compacted topic's batch is searched for keyless records on the loop up to this size: under a millisecond."""
 
@@ -112,7 +114,8 @@ class MemoryRawLog:
     ) -> AppendedBatch:
         """Append a batch as `append_batch` does, if every record in it has a key."""
         target, log = self._log(topic, partition)
-        batch = client_batch.check(records, target.config, self._clock.now_ms(), may_be_zstd=may_be_zstd)
+        now_ms = self._clock.now_ms()  # which is in the batch, where the topic wants it: so it stays the same below
+        batch = client_batch.check(records, target.config, now_ms, may_be_zstd=may_be_zstd)
         if batch.is_compressed or len(batch.data) > INLINE_BYTES:
             keyless = await asyncio.to_thread(client_batch.keyless_records, batch, self._max_decompressed_bytes)
         else:
@@ -124,7 +127,7 @@ class MemoryRawLog:
             )
         if self._find(topic) is not target:
             raise UnknownTopic(target.name)  # deleted while the thread was at work
-        return self._append(target, log, batch, self._clock.now_ms())
+        return self._append(target, log, batch, now_ms)
 
     def _append(self, topic: Topic, log: PartitionLog, batch: ClientBatch, now_ms: int) -> AppendedBatch:
         if self._waiters.closed:
@@ -142,18 +145,20 @@ class MemoryRawLog:
     def fetch(self, caller: Caller, wanted: Sequence[FetchPartition], max_bytes: int) -> Fetched:
         """Read partitions in the given order; at least one batch is given where there is one, whatever its size."""
         found: list[FetchedPartition] = []
-        size = 0
+        size = batches = 0
         is_urgent = False
         for part in wanted:
             try:
                 _, log = self._log(part.topic, part.partition, part.leader_epoch)
-                fetched = _read(log, part, min(part.max_bytes, max_bytes - size), at_least_one=not size)
+                limit = min(part.max_bytes, max_bytes - size)
+                fetched = _read(log, part, limit, MAX_BATCHES - batches, at_least_one=not size)
             except BrokerError as error:
                 fetched = FetchedPartition(error)
             found.append(fetched)
             size += fetched.size_bytes
+            batches += len(fetched.batches)
             is_urgent = is_urgent or fetched.refusal is not None or fetched.end_of_epoch is not None
-        return Fetched(found, size, is_urgent)
+        return Fetched(found, size, is_urgent or batches >= MAX_BATCHES)
 
     async def fetch_waiting(
         self, caller: Caller, wanted: Sequence[FetchPartition], *, max_bytes: int, min_bytes: int, max_wait_ms: int
@@ -219,7 +224,7 @@ class MemoryRawLog:
         self._next_producer_id += 1
         return self._next_producer_id
 
-    def producers(self, caller: Caller, topic: str, partition: int) -> Iterator[ProducerState]:
+    def producers(self, caller: Caller, topic: str, partition: int) -> Iterable[ProducerState]:
         """List the idempotent producers that a partition remembers."""
         _, log = self._log(topic, partition)
         return self._producers.of_log(log, self._clock.now_ms())
@@ -254,7 +259,9 @@ class MemoryRawLog:
         return found, log
 
 
-def _read(log: PartitionLog, part: FetchPartition, max_bytes: int, *, at_least_one: bool) -> FetchedPartition:
+def _read(
+    log: PartitionLog, part: FetchPartition, max_bytes: int, max_batches: int, *, at_least_one: bool
+) -> FetchedPartition:
     """Read one log.
 
     Raises:
@@ -267,9 +274,9 @@ def _read(log: PartitionLog, part: FetchPartition, max_bytes: int, *, at_least_o
             raise OffsetOutOfRange(part.fetch_offset, start, high_watermark, part.partition)
         if part.fetch_offset > high_watermark:
             return FetchedPartition(None, high_watermark, start, end_of_epoch=high_watermark)
-    if part.fetch_offset == high_watermark:
+    if part.fetch_offset == high_watermark or max_batches <= 0:
         return FetchedPartition(None, high_watermark, start)
-    batches = log.fetch(part.fetch_offset, max_bytes)
+    batches = log.fetch(part.fetch_offset, max_bytes, max_batches)
     if not at_least_one and len(batches) == 1 and len(batches[0]) > max_bytes:
         return FetchedPartition(None, high_watermark, start)
     return FetchedPartition(None, high_watermark, start, batches, sum(map(len, batches)))

@@ -146,7 +146,7 @@ class RawLog(Protocol):
 class Fetched(NamedTuple):
     """What a fetch found, partition by partition in the order that was asked for, and the bytes of all batches.
 
-    It is urgent when something has to be said without waiting for records: a refusal, or a log that ended earlier.
+    It is urgent when it must not wait for more records: at a refusal, at a log that ended earlier, or when it is full.
     """
 
     partitions: list[FetchedPartition]

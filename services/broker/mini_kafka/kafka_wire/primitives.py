@@ -84,12 +84,20 @@ class Reader:
 
     def uvarint(self) -> int:
         """Read an UNSIGNED_VARINT: seven bits a byte, the lowest first, at most five bytes."""
-        value = 0
-        for shift in range(0, 35, 7):
-            byte = self._number(INT8)
-            value |= (byte & 0x7F) << shift
-            if byte >= 0:
-                return value
+        try:
+            byte = self.data[self.position]
+            self.position += 1
+            if byte < 0x80:  # almost always
+                return byte
+            value = byte & 0x7F
+            for shift in range(7, 35, 7):
+                byte = self.data[self.position]
+                self.position += 1
+                value |= (byte & 0x7F) << shift
+                if byte < 0x80:
+                    return value
+        except IndexError:
+            raise WireError("the request ends in the middle of a number") from None
         raise WireError("a varint is longer than five bytes")
 
     def take(self, length: int) -> memoryview:

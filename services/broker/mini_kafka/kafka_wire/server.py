@@ -22,7 +22,7 @@ from mini_kafka.measures import Traffic
 logger = logging.getLogger(__name__)
 
 COPIED_TOGETHER_BYTES = 64 * 1024
-"""An answer of several pieces up to this size is one write; of a larger one nothing is copied."""
+"""Answers to requests that came together are one write up to this size; of a larger one nothing is copied."""
 
 
 TURN_S = 0.005
@@ -98,8 +98,12 @@ class KafkaProtocol(asyncio.Protocol):
                     self._waiting = asyncio.ensure_future(self._answer_later(request, answer, started))
                     break
                 self._respond(request, answer, started)
+                if self._session.outgoing_bytes > COPIED_TOGETHER_BYTES:
+                    self._flush()
         except Exception as error:  # noqa: BLE001 - a bug ends one connection, not the broker
+            self._flush()  # the requests before have their answers
             self._fail(error)
+        self._flush()
         self._read_or_rest()
 
     async def _answer_later(self, request: Request, answer: Awaitable[Answer], started: float) -> None:
@@ -115,7 +119,6 @@ class KafkaProtocol(asyncio.Protocol):
     def _respond(self, request: Request, answer: Answer, started: float) -> None:
         self._session.respond(answer)
         self._server.traffic.count((request.api.name,), "answered", time.perf_counter() - started)
-        self._flush()
 
     def _fail(self, error: Exception) -> None:
         self._server.traffic.count(("",), "closed", 0.0)

@@ -33,6 +33,7 @@ class Session:
         self._may_grow = False  # whether `_data` is a bytearray that no request has a view into
         self._in_work: Request | None = None
         self._outgoing: list[bytes] = []
+        self.outgoing_bytes = 0
 
     @property
     def waiting_bytes(self) -> int:
@@ -84,10 +85,12 @@ class Session:
         size = INT32.size + len(tags) + sum(map(len, parts))
         self._outgoing.append(INT32.pack(size) + INT32.pack(request.correlation_id) + tags)
         self._outgoing += parts
+        self.outgoing_bytes += INT32.size + size
 
     def take_outgoing(self) -> list[bytes]:
         """Give the pieces to be sent."""
         outgoing, self._outgoing = self._outgoing, []
+        self.outgoing_bytes = 0
         return outgoing
 
     def _checked_size(self) -> int:

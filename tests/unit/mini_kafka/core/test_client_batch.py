@@ -37,6 +37,10 @@ def test_a_right_batch_is_taken_as_it_came(codec: int) -> None:
     assert taken[1:] == (2, NOW_MS, 7, 1, 5, codec != 0)
 
 
+def test_the_smallest_record_is_taken() -> None:
+    assert check(batch_of(b"")).record_count == 1
+
+
 def test_a_batch_is_taken_as_a_view_and_not_copied() -> None:
     records = memoryview(batch_of())
     data = client_batch.check(records, TopicConfig(), NOW_MS).data
@@ -67,6 +71,8 @@ def test_a_batch_is_taken_as_a_view_and_not_copied() -> None:
         (batch_of(record_count=-1), InvalidBatch),
         (batch_of(record_count=2), InvalidBatch),
         (batch_of(last_offset_delta=1), InvalidBatch),
+        (batch_of(record_count=2**31 - 1, last_offset_delta=2**31 - 2), InvalidBatch),
+        (batch_of(codec=GZIP, record_count=2**31 - 1, last_offset_delta=2**31 - 2), InvalidBatch),
         (batch_of(attributes=record_batch.CONTROL_BIT), InvalidBatch),
         (batch_of(producer=(3, 0, -1)), InvalidBatch),
         (batch_of(attributes=5), UnsupportedCompression),

@@ -330,6 +330,19 @@ def test_the_latest_batch_is_the_first_one_with_the_latest_time(log: PartitionLo
     assert record_batch.base_offset(latest) == 1
 
 
+@given(st.lists(st.integers(0, 5), max_size=30), st.integers(1, 4), st.integers(0, 30))
+def test_the_latest_batch_is_found_in_logs_of_many_runs(times: list[int], stride: int, start: int) -> None:
+    log = PartitionLog(MemoryBudget(2**30))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(partition_log, "STRIDE", stride)
+        for timestamp_ms in times:
+            append(log, 1, timestamp_ms=timestamp_ms)
+    log.start_at(min(start, len(times)))
+    expected = max(range(log.log_start_offset, len(times)), key=lambda it: (times[it], -it), default=None)
+    latest = log.latest_batch()
+    assert (None if latest is None else record_batch.base_offset(latest)) == expected
+
+
 def test_a_log_may_start_within_a_batch_and_never_earlier_again(log: PartitionLog) -> None:
     append(log, 3, 3, 3)
     log.start_at(4)

@@ -21,6 +21,7 @@ from mini_kafka.core.errors import (
 )
 from mini_kafka.core.fetch_session import FetchPartition
 from mini_kafka.core.record_batch import NewRecord
+from mini_kafka.engine import raw_log
 from mini_kafka.engine.memory import EngineConfig
 from mini_kafka.engine.memory_log import MemoryLogEngine
 from mini_kafka.engine.port import EARLIEST, LATEST, Caller
@@ -167,6 +168,18 @@ async def test_a_compacted_topic_takes_a_batch_only_if_every_record_has_a_key(
     assert (await log.offset_at(ME, "states", 0, LATEST)).offset == 2
 
 
+async def test_the_time_that_is_answered_is_the_one_that_is_stored(engine: MemoryLogEngine, clock: ManualClock) -> None:
+    configs = {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"}
+    await engine.create_topic(ME, "states", configs=configs)
+    batch = memoryview(client_batch(keys=[b"k"], codec=GZIP))
+    appending = asyncio.create_task(engine.raw_log.append_keyed_batch(ME, "states", 0, batch))
+    await asyncio.sleep(0)
+    clock.advance(5)
+    placed = await appending
+    [stored] = fetch(engine, part(topic="states")).partitions[0].batches
+    assert record_batch.max_timestamp(stored) == placed.log_append_time_ms
+
+
 async def test_a_topic_that_goes_while_its_batch_is_looked_at_takes_nothing(engine: MemoryLogEngine) -> None:
     await engine.create_topic(ME, "states", configs={"cleanup.policy": "compact"})
     batch = memoryview(client_batch(keys=[b"k"], codec=GZIP))
@@ -189,6 +202,18 @@ async def test_one_batch_is_given_whatever_its_size_and_then_the_limits_count(en
     assert starts(fetch(engine, part(), part(partition=1), max_bytes=4 * size)) == [[0, 1, 2], [0]]
     assert starts(fetch(engine, part(), part(partition=1), max_bytes=4 * size - 1)) == [[0, 1, 2], []]
     assert starts(fetch(engine, part(offset=3), part(partition=1), max_bytes=1)) == [[], [0]]
+
+
+async def test_an_answer_holds_only_so_many_batches_and_then_waits_for_no_more(
+    engine: MemoryLogEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_log, "MAX_BATCHES", 3)
+    for _ in range(2):
+        append(engine)
+        append(engine, partition=1)
+    poll = await waiting(engine, part(), part(partition=1), min_bytes=MIB)
+    assert starts(await outcome(poll)) == [[0, 1], [0]]
+    assert starts(fetch(engine, part(), part(), part(partition=1))) == [[0, 1], [0], []]
 
 
 async def test_an_offset_within_a_batch_gives_the_whole_batch(engine: MemoryLogEngine) -> None:

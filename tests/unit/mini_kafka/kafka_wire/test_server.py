@@ -83,12 +83,16 @@ class Trial:
         raise WireError("these bytes are none")
 
     def ask(self, key: int, number: int, body: bytes = b"") -> None:
-        content = struct.pack(">hhih", key, 0, number, -1) + body
-        self.protocol.data_received(struct.pack(">i", len(content)) + content)
+        self.protocol.data_received(request(key, number, body))
 
     @property
     def answers(self) -> bytes:
         return b"".join(part for part in self.wire.written if part != b"<lines>")
+
+
+def request(key: int, number: int, body: bytes = b"") -> bytes:
+    content = struct.pack(">hhih", key, 0, number, -1) + body
+    return struct.pack(">i", len(content)) + content
 
 
 def answer(number: int, body: bytes) -> bytes:
@@ -254,5 +258,30 @@ def test_a_stop_closes_every_connection() -> None:
     async def story(trial: Trial) -> None:
         trial.server.stop()
         assert trial.wire.closed
+
+    tell(story)
+
+
+def test_requests_that_came_together_are_answered_in_one_write() -> None:
+    async def story(trial: Trial) -> None:
+        trial.protocol.data_received(b"".join(request(ECHO, number, b"hello") for number in (1, 2, 3)))
+        assert trial.wire.written == [b"".join(answer(number, b"hello") for number in (1, 2, 3))]
+
+    tell(story)
+
+
+def test_what_was_answered_before_a_refusal_is_sent_before_the_connection_is_closed() -> None:
+    async def story(trial: Trial) -> None:
+        trial.protocol.data_received(request(ECHO, 1, b"hello") + request(REFUSE, 2))
+        assert trial.answers == answer(1, b"hello")
+        assert trial.wire.closed
+
+    tell(story)
+
+
+def test_large_answers_do_not_pile_up_before_they_are_written() -> None:
+    async def story(trial: Trial) -> None:
+        trial.protocol.data_received(b"".join(request(LARGE, number) for number in (1, 2)))
+        assert trial.wire.written.count(b"<lines>") == 2
 
     tell(story)
