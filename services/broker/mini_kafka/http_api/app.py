@@ -11,12 +11,14 @@ from starlette.exceptions import HTTPException
 
 from mini_kafka.core.errors import BrokerError
 from mini_kafka.engine.port import Engine
+from mini_kafka.http_api.body import body_too_large
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.docs_page import add_docs_page
 from mini_kafka.http_api.documented import EVERYWHERE
+from mini_kafka.http_api.error_table import INVALID_REQUEST, METHOD_NOT_ALLOWED, PATH_NOT_FOUND
 from mini_kafka.http_api.errors import ProblemAnswer, RequestRefused, internal_error, invalid_body, problem, problem_of
 from mini_kafka.http_api.hot import HotRoutes
-from mini_kafka.http_api.routes import groups, guide, operations, produce, read, topics
+from mini_kafka.http_api.routes import errors, groups, guide, operations, produce, read, topics
 from mini_kafka_shared import __version__
 
 DESCRIPTION = """The Kafka for a laptop and for CI: topics in RAM, spoken to with JSON.
@@ -38,8 +40,8 @@ def build_app(engine: Engine, bounds: Bounds) -> tuple[FastAPI, HotRoutes]:
     )
     app.state.engine = engine
     app.state.bounds = bounds
-    for router in (operations.router, guide.router, topics.router, produce.router, read.router, groups.router):
-        app.include_router(router, responses=EVERYWHERE)
+    for routes in (operations, guide, topics, produce, read, groups, errors):
+        app.include_router(routes.router, responses=EVERYWHERE)
     add_docs_page(app)
     app.add_exception_handler(HTTPException, _refused_by_http)
     app.add_exception_handler(RequestValidationError, _refused_by_model)
@@ -51,13 +53,15 @@ def build_app(engine: Engine, bounds: Bounds) -> tuple[FastAPI, HotRoutes]:
 
 def _refused_by_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
-    status = HTTPStatus(error.status_code)
-    detail = str(error.detail)
-    if status is HTTPStatus.NOT_FOUND:
-        detail = f"there is nothing at {request.url.path!r}: /docs shows what there is"
-    elif status is HTTPStatus.METHOD_NOT_ALLOWED:
+    kind, detail = INVALID_REQUEST, str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        kind, detail = PATH_NOT_FOUND, f"there is nothing at {request.url.path!r}: /docs shows what there is"
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        kind = METHOD_NOT_ALLOWED
         detail = f"{request.url.path!r} does not take {request.method}: /docs shows what it takes"
-    return _response(problem(status, detail), dict(error.headers or {}))
+    elif error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return _refused(request, body_too_large(request.app.state.bounds.limits.body_bytes))
+    return _response(problem(kind, detail), dict(error.headers or {}))
 
 
 def _refused_by_model(request: Request, error: Exception) -> Response:  # noqa: ARG001 - FastAPI's signature

@@ -1,19 +1,19 @@
 """What all requests share of the listener's limits: the numbers, and the counters that are held against them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 
+from mini_kafka.http_api.error_table import TOO_MANY_BODIES, TOO_MANY_STREAMS, ErrorKind
 from mini_kafka.http_api.errors import RequestRefused
 
 
 class Held:
     """How much of one thing all requests hold together, with a limit that has a name."""
 
-    def __init__(self, what: str, setting: str, limit: int) -> None:
+    def __init__(self, what: str, kind: ErrorKind, limit: int) -> None:
         self._what = what
-        self._setting = setting
+        self._kind = kind
         self._limit = limit
         self.held = 0
 
@@ -25,9 +25,8 @@ class Held:
         """
         if self.held + amount > self._limit:
             raise RequestRefused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{self._what} fill {self._setting} ({self._limit}): try again later, or raise the limit",
-                retry_after_s=1,
+                self._kind,
+                f"{self._what} fill {self._kind.settings[0]} ({self._limit}): try again later, or raise the limit",
             )
         self.held += amount
 
@@ -56,9 +55,13 @@ class HttpLimits:
 
 
 class Bounds:
-    """The limits and what is held against them."""
+    """The limits, what is held against them, and what `GET /v1` says of the broker around this listener."""
 
-    def __init__(self, limits: HttpLimits) -> None:
+    def __init__(self, limits: HttpLimits, shown: Mapping[str, int | float] | None = None) -> None:
         self.limits = limits
-        self.buffered = Held("other requests' bodies", "MINI_KAFKA_MAX_BUFFERED_BODY_BYTES", limits.buffered_body_bytes)
-        self.streams = Held("open streams", "MINI_KAFKA_MAX_STREAMS", limits.streams)
+        self.shown = dict(shown or {})
+        """Every limit of the broker, this listener's or not, by the name of its setting."""
+        self.kafka_address: str | None = None
+        """Where the Kafka port listens, as HOST:PORT; None where there is none."""
+        self.buffered = Held("other requests' bodies", TOO_MANY_BODIES, limits.buffered_body_bytes)
+        self.streams = Held("open streams", TOO_MANY_STREAMS, limits.streams)
