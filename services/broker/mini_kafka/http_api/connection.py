@@ -4,8 +4,9 @@ A head, a body, the next request and the reading of an answer each have a time, 
 only a time for the next request, and only after a first answer. One sweep over all connections tells them how time
 passes, so that a request costs no timer. While the broker owes the answer (a long poll) there is no deadline.
 
-Whatever is wrong with the HTTP itself is answered as every other error. A client that hangs up is noticed at once,
-also behind pipelined requests: nothing is handed to somebody who is gone.
+Whatever is wrong with the HTTP itself is answered as every other error, also what is too much: requests sent ahead, and
+connections past the limit, of which only a health check is served. A client that hangs up is noticed at once, also
+behind pipelined requests: nothing is handed to somebody who is gone.
 
 ASGI writes head and body of an answer separately: two system calls, and a client that is woken twice. The extension
 `ANSWER` of a request's scope writes both at once.
@@ -16,13 +17,25 @@ import logging
 import re
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from mini_kafka.http_api.errors import NOSNIFF, problem
+from mini_kafka.connection_limit import Admission, ConnectionLimit
+from mini_kafka.core.errors import BrokerStopping
+from mini_kafka.http_api.error_table import (
+    HEAD_TOO_LARGE,
+    MALFORMED_REQUEST,
+    REQUEST_TIMED_OUT,
+    TOO_MANY_CONNECTIONS,
+    TOO_MANY_PIPELINED,
+)
+from mini_kafka.http_api.errors import NOSNIFF, RequestRefused, problem_of
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 logger = logging.getLogger(__name__)
 
@@ -33,24 +46,34 @@ the usual way."""
 PATIENT_BODY = "mini_kafka.patient_body"
 """Names the ASGI extension: called, it makes the body's time-out one for each of its pieces."""
 
+ENDED_BODY = "mini_kafka.ended_body"
+"""Names the ASGI extension: why no more of a patient body is waited for, an exception that comes with an empty piece.
+Whoever reads the body as it comes then answers what has become of it so far."""
+
+HEALTH_PATHS = frozenset({"/health", "/livez", "/readyz"})
+
 FIELD_OVERHEAD_BYTES = 32
 """What a header field counts beside its bytes, so that a head of many empty ones is large too (RFC 7541 §4.1)."""
-MAX_PIPELINED = 100
-"""Requests that a client may send before it has read an answer; more than that is no client that reads."""
-MAX_PIPELINED_BODY_BYTES = 64 * 1024
-"""What may be kept of the body of a request whose turn has not come."""
+MAX_URL_BYTES = 65_535
+"""httptools keeps the places in a URL in 16 bits, and cannot read a longer one."""
+RESERVE_PATIENCE_S = 2
+"""How long a connection past the limit may take for all that it has to say: others need its place."""
 
 _UPGRADE_FIELD = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a client may take, in seconds, and how large a request's head may be, in bytes."""
+    """How long a client may take, in seconds, how large a head may be, and how much it may send ahead, in bytes."""
 
     header: float = 10
     body: float = 30
     idle: float = 60
     head_bytes: int = 65_536
+    pipelined: int = 100
+    """Requests that wait behind the one that is answered; more than that is no client that reads."""
+    pipelined_body_bytes: int = 65_536
+    """What is kept of the body of a request whose turn has not come."""
 
 
 REQUEST, HEAD, BODY, NOTHING = "next request", "head", "body", "nothing"
@@ -61,17 +84,26 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol, which knows what its client owes and for how long."""
 
     limits = Limits()
+    connection_limit = ConnectionLimit(10_000)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect a first request."""
+        """Expect a first request, if there is a place for this connection."""
         super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        self._admission = self.connection_limit.admit(self._address)
+        self._is_crowded = False
         self._owed, self._age_s, self._deaf_s = REQUEST, 0.0, 0.0
         self._head_bytes = self._field_bytes = 0
         self._is_patient = False
         self._running: RequestResponseCycle | None = None  # the request that is being answered; `cycle` is the newest
+        if self._admission is Admission.CLOSED:
+            logger.info("%s closed: there are too many connections", self._address)
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, as long as it is not a head without an end."""
+        """Take what came, as long as it is not a head without an end, or too much."""
+        if self._is_crowded:
+            return  # read all the same, or nobody would notice that the client hangs up
         if self._owed is REQUEST:
             self._owed, self._age_s = HEAD, 0.0
         if self._owed is HEAD:
@@ -86,14 +118,21 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(HTTPStatus.BAD_REQUEST, "the broker speaks HTTP/1.1 only: ask for no other protocol")
+            self._refuse_malformed("the broker speaks HTTP/1.1 only: ask for no other protocol")
         except httptools.HttpParserError as error:
-            self._refuse(HTTPStatus.BAD_REQUEST, f"the request is not valid HTTP/1.1: {error}")
+            if not self._is_crowded:
+                self._refuse_malformed(f"the request is not valid HTTP/1.1: {error}")
 
     def on_message_begin(self) -> None:
         """Expect the head, also of a request that came in one piece with the one before it."""
         self._owed, self._age_s, self._field_bytes = HEAD, 0.0, 0
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Keep a part of the URL, which counts as the head does."""
+        self._field_bytes += len(url)
+        if self._field_bytes <= self.limits.head_bytes:
+            super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header field; what comes after the body is no header field (RFC 9110 §6.5.1)."""
@@ -111,19 +150,28 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         if self._field_bytes > self.limits.head_bytes:
             self._refuse_head()
             raise ValueError("the head is too large")  # ends the parsing
+        if len(self.url) > MAX_URL_BYTES:
+            self._refuse_url()
+            raise ValueError("the URL is too long")
+        past_limit = self._admission is Admission.RESERVE
+        if past_limit and self.url.partition(b"?")[0].decode("latin-1") not in HEALTH_PATHS:
+            self._refuse_connection()
+            raise ValueError("there are too many connections")
         super().on_headers_complete()
+        if past_limit:
+            self.cycle.keep_alive = False
         self._is_patient = False
-        extensions: dict[str, Any] = {
+        self._extensions: dict[str, Any] = {
             ANSWER: partial(_answer_at_once, self.cycle),
             PATIENT_BODY: self._be_patient,
         }
-        self.scope["extensions"] = extensions
+        self.scope["extensions"] = self._extensions
         if self._running is None or self._running.response_complete:
             self._running = self.cycle
         else:
             self.flow.resume_reading()  # or nobody would notice that the client hangs up
-            if len(self.pipeline) > MAX_PIPELINED:
-                self._close_crowded()
+            if len(self.pipeline) > self.limits.pipelined:
+                self._refuse_crowded()
 
     def _be_patient(self) -> None:
         self._is_patient = self._running is self.cycle
@@ -133,8 +181,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         if self._is_patient:
             self._age_s = 0.0
         super().on_body(body)
-        if self.cycle is not self._running and len(self.cycle.body) > MAX_PIPELINED_BODY_BYTES:
-            self._close_crowded()
+        if self.cycle is not self._running and len(self.cycle.body) > self.limits.pipelined_body_bytes:
+            self._refuse_crowded()
 
     def on_message_complete(self) -> None:
         """Expect nothing while the broker owes the answer, or the next request after an early answer."""
@@ -157,6 +205,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody who still works for this client that it is gone."""
         super().connection_lost(exc)
+        self.connection_limit.leave(self._address, self._admission)
         self._tell_that_the_client_is_gone()
 
     def grow_older(self, seconds: float) -> None:
@@ -172,16 +221,29 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._age_s += seconds
         if self._age_s <= self._patience_s():
             return
-        if self._owed is HEAD or (self._owed is BODY and not self.cycle.response_started):
-            late = f"the request's {self._owed} took too long to arrive: send it at once"
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT, late)
+        late = RequestRefused(REQUEST_TIMED_OUT, f"the request's {self._owed} took too long to arrive: send it at once")
+        if self._owed is BODY and self._is_patient:
+            self._end_body(late)
+        elif self._owed is HEAD or (self._owed is BODY and not self.cycle.response_started):
+            self._refuse(late)
         else:
             self.transport.close()
 
     def end_unfinished(self) -> None:
         """Refuse a request that has not come in whole: the broker stops, and waits for no more of it."""
-        if self._owed is BODY and not self.cycle.response_started and not self._is_answering():
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "the broker is stopping", retry_after_s=1)
+        if self._owed is not BODY or self._is_answering():
+            return
+        if self._is_patient:
+            self._end_body(BrokerStopping())
+        elif not self.cycle.response_started:
+            self._refuse(BrokerStopping())
+
+    def _end_body(self, reason: Exception) -> None:
+        """Let a request that reads its body as it comes say what it did with it, and why that is the end."""
+        self._age_s = 0.0
+        self._extensions[ENDED_BODY] = reason
+        self.cycle.keep_alive = False
+        self.cycle.message_event.set()
 
     def _is_answering(self) -> bool:
         """Tell whether the broker owes an answer to a request that has come in whole."""
@@ -191,18 +253,45 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     def _refuse_head(self) -> None:
         detail = f"the request's head is over {self.limits.head_bytes} bytes (MINI_KAFKA_MAX_HEAD_BYTES): send less"
-        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+        self._refuse(RequestRefused(HEAD_TOO_LARGE, detail))
 
-    def _close_crowded(self) -> None:
-        logger.info("%s:%s closed: too much was sent before an answer was read", *(self.client or ("?", 0)))
-        self.transport.abort()
+    def _refuse_url(self) -> None:
+        detail = f"the request's URL is over {MAX_URL_BYTES} bytes, and no setting allows more: send less"
+        self._refuse(RequestRefused(HEAD_TOO_LARGE, detail))
 
-    def _refuse(self, status: HTTPStatus, detail: str, *, retry_after_s: int | None = None) -> None:
+    def _refuse_malformed(self, detail: str) -> None:
+        self._refuse(RequestRefused(MALFORMED_REQUEST, detail))
+
+    def _refuse_connection(self) -> None:
+        if self.connection_limit.is_full_for(self._address):
+            full = f"MINI_KAFKA_MAX_CONNECTIONS_PER_ADDRESS ({self.connection_limit.per_address}) for {self._address}"
+        else:
+            full = f"MINI_KAFKA_MAX_CONNECTIONS ({self.connection_limit.limit})"
+        detail = f"open connections fill {full}: close some, try again later, or raise the limit"
+        self._refuse(RequestRefused(TOO_MANY_CONNECTIONS, detail))
+
+    def _refuse_crowded(self) -> None:
+        """Refuse the newest request when its turn comes, because answers have an order, and pass over what follows."""
+        self._is_crowded = True
+        self.cycle.body.clear()
+        self.flow.resume_reading()
+        self.pipeline[0] = (self.cycle, cast("ASGI3Application", self._answer_crowded))
+        raise ValueError("too much was sent before an answer was read")  # ends the parsing
+
+    async def _answer_crowded(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+        detail = (
+            f"{self.limits.pipelined} requests may wait for their turn on a connection (MINI_KAFKA_MAX_PIPELINED), each"
+            f" with {self.limits.pipelined_body_bytes} bytes of body (MINI_KAFKA_MAX_PIPELINED_BODY_BYTES):"
+            " read the answers before you send more"
+        )
+        self._refuse(RequestRefused(TOO_MANY_PIPELINED, detail))
+
+    def _refuse(self, error: Exception) -> None:
         """Answer a request that no application sees, and end the connection and whatever works for it."""
         if self.transport.is_closing():
             return
-        logger.info("%s:%s closed: %s", *(self.client or ("?", 0)), detail)
-        self.transport.write(_refusal(status, detail, retry_after_s))
+        logger.info("%s:%s closed: %s", *(self.client or ("?", 0)), error)
+        self.transport.write(_refusal(error))
         self.transport.close()
         self._tell_that_the_client_is_gone()
 
@@ -213,7 +302,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
                 cycle.message_event.set()
 
     def _patience_s(self) -> float:
-        return {REQUEST: self.limits.idle, HEAD: self.limits.header, BODY: self.limits.body}[self._owed]
+        patience = {REQUEST: self.limits.idle, HEAD: self.limits.header, BODY: self.limits.body}[self._owed]
+        return min(patience, RESERVE_PATIENCE_S) if self._admission is Admission.RESERVE else patience
 
 
 def _without_upgrade(data: bytes) -> bytes:
@@ -245,8 +335,9 @@ def _answer_at_once(cycle: RequestResponseCycle, status: int, header_lines: byte
     return True
 
 
-def _refusal(status: HTTPStatus, detail: str, retry_after_s: int | None) -> bytes:
-    answer = problem(status, detail, retry_after_s=retry_after_s)
-    head = [STATUS_LINE[int(status)].rstrip(), b"connection: close", b"content-length: %d" % len(answer.body)]
+def _refusal(error: Exception) -> bytes:
+    answer = problem_of(error)
+    assert answer is not None  # noqa: S101 - a refusal always has one
+    head = [STATUS_LINE[int(answer.status)].rstrip(), b"connection: close", b"content-length: %d" % len(answer.body)]
     head += [b"%s: %s" % field for field in (*answer.headers, NOSNIFF)]
     return b"\r\n".join([*head, b"", answer.body])

@@ -1,6 +1,7 @@
 """What every request passes before a route sees it, and what every answer carries."""
 
 import asyncio
+import gzip
 import json
 import logging
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from mini_kafka.core.errors import MemoryLimitReached
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
+from mini_kafka.engine.port import Caller
 from mini_kafka.http_api.access import AccessPolicy
 from mini_kafka.http_api.bounds import Bounds, HttpLimits
 from mini_kafka.http_api.connection import ANSWER
@@ -51,6 +53,61 @@ def test_other_media_types_are_415_and_the_answer_says_which_header_to_send(medi
     answer = post(("content-type", media_type))
     assert answer.status == 415
     assert "content-type: application/json" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "media_type"),
+    [
+        ("POST", "/produce", "application/json"),
+        ("POST", "/v1/topics/t/records", "text/plain"),
+        ("POST", "/v1/topics/t/records", "application/x-ndjson"),
+        ("PUT", "/v1/topics/t", "application/json"),
+        ("POST", "/v1/groups/g/acknowledge", "application/json"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "identity, br", "utf-8"])
+def test_a_body_that_is_compressed_is_415_and_nothing_is_stored(
+    method: str, path: str, media_type: str, encoding: str
+) -> None:
+    async def run() -> None:
+        async with broker() as it:
+            headers = (("content-type", media_type), ("content-encoding", encoding))
+            answer = await it.ask(method, path, [gzip.compress(b'{"topic": "t"}')], headers)
+            assert (answer.status, answer.json()["code"]) == (415, "UNSUPPORTED_CONTENT_ENCODING")
+            assert answer.headers["accept-encoding"] == "identity"
+            assert "send it plain" in answer.json()["detail"]
+            assert await it.engine.describe_topics(Caller("test")) == []
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity", ""])
+def test_a_body_that_says_it_is_plain_is_taken(encoding: str) -> None:
+    assert post(*JSON, ("content-encoding", encoding)).status == 200
+
+
+def test_an_encoding_of_no_body_is_nobodys_concern() -> None:
+    assert get("/health", ("content-encoding", "gzip")).status == 200
+
+
+def test_an_error_is_one_write_too() -> None:
+    written: list[tuple[int, bytes, bytes]] = []
+
+    def at_once(*answer: Any) -> bool:
+        written.append(answer)
+        return True
+
+    async def run() -> None:
+        async with broker() as it:
+            it.extensions = {ANSWER: at_once}
+            assert (await it.post("/produce", {"topic": "none", "value": "v"})).status == 0
+
+    asyncio.run(run())
+    [(status, lines, body)] = written
+    assert status == 404
+    assert b"content-type: application/problem+json\r\n" in lines
+    assert b"content-length: %d\r\n" % len(body) in lines
+    assert b"x-content-type-options: nosniff\r\n" in lines
 
 
 def test_a_body_that_says_it_is_too_large_is_413_before_it_is_read() -> None:
