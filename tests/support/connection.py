@@ -8,7 +8,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from mini_kafka.connection_limit import ConnectionLimit
-from mini_kafka.http_api.connection import ANSWER, GuardedHttpProtocol, Limits
+from mini_kafka.http_api.bounds import Limits
+from mini_kafka.http_api.connection import ANSWER, GuardedHttpProtocol
 from tests.support.tasks import settle
 
 HEAD = b"POST /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\n"

@@ -18,8 +18,7 @@ from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import AccessPolicy
-from mini_kafka.http_api.bounds import Bounds, HttpLimits
-from mini_kafka.http_api.connection import Limits
+from mini_kafka.http_api.bounds import Bounds, HttpLimits, Limits
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoutes
 from mini_kafka.http_api.server import HttpServer, bind

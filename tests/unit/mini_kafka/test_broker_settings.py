@@ -10,7 +10,7 @@ from mini_kafka import settings as broker_settings
 from mini_kafka.bootstrap import build_engine, build_limits, fit_open_files, raise_open_files_limit
 from mini_kafka.connection_limit import RESERVE
 from mini_kafka.core.topic_config import TopicConfig
-from mini_kafka.http_api.connection import Limits
+from mini_kafka.http_api.bounds import Limits
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.settings import environment_name, is_injected_by_kubernetes, load
 

@@ -20,6 +20,8 @@ REMEMBERED_HOSTS = 1024
 REMEMBERED_BYTES = 262
 """How long a remembered Host may be: a name has at most 255 bytes (RFC 1035 §2.3.4), a port six with its colon."""
 
+_ENCODINGS = frozenset({b"content-encoding", b"transfer-encoding"})
+_CHUNKED = (b"transfer-encoding", b"chunked")
 _HOST_FIELD = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^\[\]:]+))(?::\d*)?")
 
 
@@ -32,7 +34,8 @@ class Head:
     fetch_site: bytes | None = None
     content_type: bytes = b""
     content_length: bytes | None = None
-    content_encoding: bytes | None = None
+    encoding: bytes | None = None
+    """What has been done to the body, but for the chunks, which the parser undoes."""
 
 
 def read_head(headers: Iterable[tuple[bytes, bytes]], http_version: str = "1.1") -> Head:
@@ -51,8 +54,8 @@ def read_head(headers: Iterable[tuple[bytes, bytes]], http_version: str = "1.1")
             head.content_type = value
         elif name == b"content-length":
             head.content_length = value
-        elif name == b"content-encoding":
-            head.content_encoding = _joined(head.content_encoding, value)
+        elif name in _ENCODINGS and (name, value.lower()) != _CHUNKED:
+            head.encoding = _joined(head.encoding, value)
         elif name == b"origin":
             head.origin = _joined(head.origin, value)
         elif name == b"sec-fetch-site":

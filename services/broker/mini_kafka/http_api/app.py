@@ -61,6 +61,8 @@ def _refused_by_http(request: Request, error: Exception) -> Response:
         detail = f"{request.url.path!r} does not take {request.method}: /docs shows what it takes"
     elif error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return _refused(request, body_too_large(request.app.state.bounds.limits.body_bytes))
+    elif error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for bytes that are no text
+        detail = "the body is not what this call takes: the body: it is not JSON in UTF-8"
     return _response(problem(kind, detail), dict(error.headers or {}))
 
 

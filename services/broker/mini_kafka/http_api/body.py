@@ -40,9 +40,19 @@ def check_encoding(encoding: bytes) -> None:
     if encoding.strip().lower() not in {b"", b"identity"}:
         raise RequestRefused(
             UNSUPPORTED_CONTENT_ENCODING,
-            f"the body has the Content-Encoding {encoding.decode('latin-1')!r}, and is taken as it is only:"
-            " send it plain",
+            f"the body is encoded as {encoding.decode('latin-1')!r}, and is stored as it is: send it plain",
         )
+
+
+def check_length(head: Head, bounds: Bounds) -> None:
+    """Refuse a body that says that it is too large.
+
+    Raises:
+        RequestRefused: 413.
+    """
+    length = (head.content_length or b"0").lstrip(b"0")
+    if len(length) > MOST_DIGITS or int(length or b"0") > bounds.limits.body_bytes:
+        raise body_too_large(bounds.limits.body_bytes)
 
 
 async def read_body(head: Head, receive: Receive, bounds: Bounds) -> bytes:
@@ -52,10 +62,8 @@ async def read_body(head: Head, receive: Receive, bounds: Bounds) -> bytes:
         RequestRefused: 413, as soon as it is longer than a body may be; 503 when too many bodies are on their way.
         ClientGone: the connection ended before the body did.
     """
+    check_length(head, bounds)
     limit, buffered = bounds.limits.body_bytes, bounds.buffered
-    length = (head.content_length or b"0").lstrip(b"0")
-    if len(length) > MOST_DIGITS or int(length or b"0") > limit:
-        raise body_too_large(limit)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= limit:
         return bytes(message["body"])  # the usual case: everything at once

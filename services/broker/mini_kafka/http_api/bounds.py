@@ -1,4 +1,4 @@
-"""What all requests share of the listener's limits: the numbers, and the counters that are held against them."""
+"""The listener's limits: the numbers, and what is held against those that all requests share."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,6 +52,20 @@ class HttpLimits:
     buffered_body_bytes: int
     request_records: int = 10_000
     streams: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """One connection's limits: how long its client may take, in seconds, and how much it may send, in bytes."""
+
+    header: float = 10
+    body: float = 30
+    idle: float = 60
+    head_bytes: int = 65_536
+    pipelined: int = 100
+    """Requests that wait behind the one that is answered; more than that is no client that reads."""
+    pipelined_body_bytes: int = 65_536
+    """What is kept of the body of a request whose turn has not come."""
 
 
 class Bounds:

@@ -15,27 +15,16 @@ ASGI writes head and body of an answer separately: two system calls, and a clien
 import asyncio
 import logging
 import re
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import httptools
-from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from mini_kafka.connection_limit import Admission, ConnectionLimit
 from mini_kafka.core.errors import BrokerStopping
-from mini_kafka.http_api.error_table import (
-    HEAD_TOO_LARGE,
-    MALFORMED_REQUEST,
-    REQUEST_TIMED_OUT,
-    TOO_MANY_CONNECTIONS,
-    TOO_MANY_PIPELINED,
-)
-from mini_kafka.http_api.errors import NOSNIFF, RequestRefused, problem_of
-
-if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application
+from mini_kafka.http_api import connection_refusals as refusals
+from mini_kafka.http_api.bounds import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -54,26 +43,10 @@ HEALTH_PATHS = frozenset({"/health", "/livez", "/readyz"})
 
 FIELD_OVERHEAD_BYTES = 32
 """What a header field counts beside its bytes, so that a head of many empty ones is large too (RFC 7541 §4.1)."""
-MAX_URL_BYTES = 65_535
-"""httptools keeps the places in a URL in 16 bits, and cannot read a longer one."""
 RESERVE_PATIENCE_S = 2
 """How long a connection past the limit may take for all that it has to say: others need its place."""
 
 _UPGRADE_FIELD = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a client may take, in seconds, how large a head may be, and how much it may send ahead, in bytes."""
-
-    header: float = 10
-    body: float = 30
-    idle: float = 60
-    head_bytes: int = 65_536
-    pipelined: int = 100
-    """Requests that wait behind the one that is answered; more than that is no client that reads."""
-    pipelined_body_bytes: int = 65_536
-    """What is kept of the body of a request whose turn has not come."""
 
 
 REQUEST, HEAD, BODY, NOTHING = "next request", "head", "body", "nothing"
@@ -91,7 +64,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""
         self._admission = self.connection_limit.admit(self._address)
-        self._is_crowded = False
+        self._last_word: Exception | None = None  # a refusal whose turn has not come: answers have an order
         self._owed, self._age_s, self._deaf_s = REQUEST, 0.0, 0.0
         self._head_bytes = self._field_bytes = 0
         self._is_patient = False
@@ -102,7 +75,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, as long as it is not a head without an end, or too much."""
-        if self._is_crowded:
+        if self._last_word is not None:
             return  # read all the same, or nobody would notice that the client hangs up
         if self._owed is REQUEST:
             self._owed, self._age_s = HEAD, 0.0
@@ -112,16 +85,16 @@ class GuardedHttpProtocol(HttpToolsProtocol):
                 data = _without_upgrade(data)
         self._parse(data)
         if self._owed is HEAD and self._head_bytes > self.limits.head_bytes:
-            self._refuse_head()
+            self._refuse(refusals.head_too_large(self.limits))
 
     def _parse(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse_malformed("the broker speaks HTTP/1.1 only: ask for no other protocol")
+            self.cycle.more_body = True  # as far as anybody can tell: the parser reads on no further
+            self._refuse(refusals.malformed("the broker speaks HTTP/1.1 only: ask for no other protocol"))
         except httptools.HttpParserError as error:
-            if not self._is_crowded:
-                self._refuse_malformed(f"the request is not valid HTTP/1.1: {error}")
+            self._refuse(refusals.malformed(f"the request is not valid HTTP/1.1: {error}"))
 
     def on_message_begin(self) -> None:
         """Expect the head, also of a request that came in one piece with the one before it."""
@@ -148,14 +121,14 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         """Expect the body, and offer the short way to answer."""
         self._owed, self._age_s, self._head_bytes = BODY, 0.0, 0
         if self._field_bytes > self.limits.head_bytes:
-            self._refuse_head()
+            self._refuse(refusals.head_too_large(self.limits))
             raise ValueError("the head is too large")  # ends the parsing
-        if len(self.url) > MAX_URL_BYTES:
-            self._refuse_url()
+        if len(self.url) > refusals.MAX_URL_BYTES:
+            self._refuse(refusals.url_too_long())
             raise ValueError("the URL is too long")
         past_limit = self._admission is Admission.RESERVE
         if past_limit and self.url.partition(b"?")[0].decode("latin-1") not in HEALTH_PATHS:
-            self._refuse_connection()
+            self._refuse(refusals.too_many_connections(self.connection_limit, self._address))
             raise ValueError("there are too many connections")
         super().on_headers_complete()
         if past_limit:
@@ -171,7 +144,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         else:
             self.flow.resume_reading()  # or nobody would notice that the client hangs up
             if len(self.pipeline) > self.limits.pipelined:
-                self._refuse_crowded()
+                self._refuse(refusals.too_much_sent_ahead(self.limits))
+                raise ValueError("too many requests were sent ahead")
 
     def _be_patient(self) -> None:
         self._is_patient = self._running is self.cycle
@@ -182,7 +156,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self._age_s = 0.0
         super().on_body(body)
         if self.cycle is not self._running and len(self.cycle.body) > self.limits.pipelined_body_bytes:
-            self._refuse_crowded()
+            self._refuse(refusals.too_much_sent_ahead(self.limits))
+            raise ValueError("too much of a body was sent ahead")
 
     def on_message_complete(self) -> None:
         """Expect nothing while the broker owes the answer, or the next request after an early answer."""
@@ -199,6 +174,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._running, app = self.pipeline.pop()
             self._start_asgi_task(self._running, app)
+        elif self._last_word is not None:
+            self._end_with(self._last_word)
         elif self._owed is NOTHING:
             self._owed = REQUEST
 
@@ -221,11 +198,14 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._age_s += seconds
         if self._age_s <= self._patience_s():
             return
-        late = RequestRefused(REQUEST_TIMED_OUT, f"the request's {self._owed} took too long to arrive: send it at once")
-        if self._owed is BODY and self._is_patient:
-            self._end_body(late)
-        elif self._owed is HEAD or (self._owed is BODY and not self.cycle.response_started):
-            self._refuse(late)
+        if self._owed is HEAD and self._admission is Admission.RESERVE:
+            self._refuse(refusals.too_many_connections(self.connection_limit, self._address))
+        elif self._owed is HEAD:
+            self._refuse(refusals.late_head(self.limits))
+        elif self._owed is BODY and self._is_patient:
+            self._end_body(refusals.late_body(self.limits, in_pieces=True))
+        elif self._owed is BODY and not self.cycle.response_started:
+            self._refuse(refusals.late_body(self.limits, in_pieces=False))
         else:
             self.transport.close()
 
@@ -247,51 +227,25 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     def _is_answering(self) -> bool:
         """Tell whether the broker owes an answer to a request that has come in whole."""
-        if self._running is None or self._running.response_complete:
-            return False
-        return not (self._owed is BODY and self._running is self.cycle)
-
-    def _refuse_head(self) -> None:
-        detail = f"the request's head is over {self.limits.head_bytes} bytes (MINI_KAFKA_MAX_HEAD_BYTES): send less"
-        self._refuse(RequestRefused(HEAD_TOO_LARGE, detail))
-
-    def _refuse_url(self) -> None:
-        detail = f"the request's URL is over {MAX_URL_BYTES} bytes, and no setting allows more: send less"
-        self._refuse(RequestRefused(HEAD_TOO_LARGE, detail))
-
-    def _refuse_malformed(self, detail: str) -> None:
-        self._refuse(RequestRefused(MALFORMED_REQUEST, detail))
-
-    def _refuse_connection(self) -> None:
-        if self.connection_limit.is_full_for(self._address):
-            full = f"MINI_KAFKA_MAX_CONNECTIONS_PER_ADDRESS ({self.connection_limit.per_address}) for {self._address}"
-        else:
-            full = f"MINI_KAFKA_MAX_CONNECTIONS ({self.connection_limit.limit})"
-        detail = f"open connections fill {full}: close some, try again later, or raise the limit"
-        self._refuse(RequestRefused(TOO_MANY_CONNECTIONS, detail))
-
-    def _refuse_crowded(self) -> None:
-        """Refuse the newest request when its turn comes, because answers have an order, and pass over what follows."""
-        self._is_crowded = True
-        self.cycle.body.clear()
-        self.flow.resume_reading()
-        self.pipeline[0] = (self.cycle, cast("ASGI3Application", self._answer_crowded))
-        raise ValueError("too much was sent before an answer was read")  # ends the parsing
-
-    async def _answer_crowded(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
-        detail = (
-            f"{self.limits.pipelined} requests may wait for their turn on a connection (MINI_KAFKA_MAX_PIPELINED), each"
-            f" with {self.limits.pipelined_body_bytes} bytes of body (MINI_KAFKA_MAX_PIPELINED_BODY_BYTES):"
-            " read the answers before you send more"
-        )
-        self._refuse(RequestRefused(TOO_MANY_PIPELINED, detail))
+        running = self._running
+        return running is not None and not running.response_complete and not running.more_body
 
     def _refuse(self, error: Exception) -> None:
-        """Answer a request that no application sees, and end the connection and whatever works for it."""
-        if self.transport.is_closing():
+        """Refuse a request that no application sees, when those before it are answered, and pass over what follows."""
+        if self.transport.is_closing() or self._last_word is not None:
             return
+        if not self._is_answering():
+            self._end_with(error)
+            return
+        self._last_word = error
+        if self.pipeline and self.pipeline[0][0].more_body:
+            self.pipeline.popleft()  # it is the one that is refused
+        self.flow.resume_reading()
+
+    def _end_with(self, error: Exception) -> None:
+        """Answer with a refusal, and end the connection and whatever works for it."""
         logger.info("%s:%s closed: %s", *(self.client or ("?", 0)), error)
-        self.transport.write(_refusal(error))
+        self.transport.write(refusals.answer_bytes(error))
         self.transport.close()
         self._tell_that_the_client_is_gone()
 
@@ -333,11 +287,3 @@ def _answer_at_once(cycle: RequestResponseCycle, status: int, header_lines: byte
         cycle.transport.close()
     cycle.on_response()
     return True
-
-
-def _refusal(error: Exception) -> bytes:
-    answer = problem_of(error)
-    assert answer is not None  # noqa: S101 - a refusal always has one
-    head = [STATUS_LINE[int(answer.status)].rstrip(), b"connection: close", b"content-length: %d" % len(answer.body)]
-    head += [b"%s: %s" % field for field in (*answer.headers, NOSNIFF)]
-    return b"\r\n".join([*head, b"", answer.body])

@@ -97,7 +97,9 @@ def invalid_body(faults: Iterable[Mapping[str, Any]]) -> RequestRefused:
     what = "body"
     for fault in faults:
         what = "path" if "path" in fault["loc"][:1] else "query" if "query" in fault["loc"][:1] else what
-        place = ".".join(str(part) for part in fault["loc"] if part not in {"body", "path"})
+        # A body that is no JSON has a place among its bytes, not among its fields.
+        parts = () if fault["type"] == "json_invalid" else fault["loc"]
+        place = ".".join(str(part) for part in parts if part not in {"body", "path"})
         message = NAME_RULE if fault["type"] == "string_pattern_mismatch" else str(fault["msg"])
         message = message.removeprefix("Value error, ")  # of a rule of ours
         errors.append({"loc": place, "msg": message, "type": str(fault["type"])})

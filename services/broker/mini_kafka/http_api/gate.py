@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import SAFE_METHODS, AccessPolicy, Head, read_head
-from mini_kafka.http_api.body import check_encoding, check_media_type, read_body
+from mini_kafka.http_api.body import check_encoding, check_length, check_media_type, read_body
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.call import ClientGone, call_of
 from mini_kafka.http_api.connection import ANSWER, HEALTH_PATHS
@@ -71,6 +71,7 @@ class Gate:
                 scope = _with_whole_names(scope)
                 hot, names = find(self._hot, scope["method"], scope["path"])
             if hot is None:
+                check_length(head, self._bounds)
                 await self._serve_app(scope, receive, send)
             elif hot.request is not None:
                 call = call_of(self._engine, self._bounds, head, scope, receive)
@@ -86,8 +87,8 @@ class Gate:
     def _check_head(self, scope: Scope) -> Head:
         head = read_head(scope["headers"], scope["http_version"])
         self._policy.check(scope["method"], head)
-        if head.content_encoding is not None and scope["method"] not in SAFE_METHODS:
-            check_encoding(head.content_encoding)
+        if head.encoding is not None and scope["method"] not in SAFE_METHODS:
+            check_encoding(head.encoding)
         return head
 
     async def _serve_hot(self, hot: HotRoute, head: Head, scope: Scope, receive: Receive, send: Send) -> None:

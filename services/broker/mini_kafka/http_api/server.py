@@ -11,7 +11,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from mini_kafka.connection_limit import ConnectionLimit
-from mini_kafka.http_api.connection import GuardedHttpProtocol, Limits
+from mini_kafka.http_api.bounds import Limits
+from mini_kafka.http_api.connection import GuardedHttpProtocol
 
 BACKLOG = 2048
 """Connections that the kernel holds while the loop is busy; the kernel cuts it to its own limit."""

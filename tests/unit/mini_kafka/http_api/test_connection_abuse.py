@@ -136,6 +136,50 @@ def test_a_request_too_many_is_refused_when_its_turn_comes() -> None:
     run(story, pipelined=2)
 
 
+@pytest.mark.parametrize(
+    ("bad", "status"),
+    [
+        (b"\0\0\0\r\n\r\n", 400),
+        (b"CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n", 400),
+        (GET.replace(b"HTTP/1.1", b"HTTP/9"), 400),
+        (GET.replace(b"/x", b"/" + b"x" * 6000), 431),
+        (GET.replace(b"\r\n\r\n", b"\r\na: " + b"x" * 6000 + b"\r\n\r\n"), 431),
+        (HEAD.replace(b"content-length: 4", b"transfer-encoding: chunked") + b"4\r\n1234\r\nnonsense", 400),
+    ],
+    ids=["garbage", "tunnel", "version", "url", "head", "chunk"],
+)
+@pytest.mark.parametrize("before", [1, 3])
+def test_a_bad_request_behind_good_ones_is_answered_after_them(bad: bytes, status: int, before: int) -> None:
+    """Else a client would take the refusal for the answer to what was done."""
+
+    async def story(it: Connection) -> None:
+        await it.send(GET * before + bad)
+        await it.send(GET)
+        assert it.wire.written == b""
+        it.answer_now.set()
+        await settle()
+        assert answers_of(it) == [200] * before + [status]
+        assert it.wire.closed
+
+    run(story)
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_an_offer_of_another_protocol_that_cannot_be_ignored_is_refused_in_its_turn(before: int) -> None:
+    """It came in two pieces, so the field was not seen in time, and the parser reads on no further."""
+
+    async def story(it: Connection) -> None:
+        await it.send(GET * before + GET[:-2] + b"connection: upgrade\r\nup")
+        await it.send(b"grade: h2c\r\n\r\n")
+        await it.send(GET)
+        it.answer_now.set()
+        await settle()
+        assert answers_of(it) == [200] * before + [400]
+        assert it.wire.closed
+
+    run(story)
+
+
 def test_as_many_requests_as_may_wait_are_answered() -> None:
     async def story(it: Connection) -> None:
         await it.send(GET * 3)
@@ -147,7 +191,7 @@ def test_as_many_requests_as_may_wait_are_answered() -> None:
     run(story, pipelined=2)
 
 
-@pytest.mark.parametrize("size", [1000, 1001])
+@pytest.mark.parametrize("size", [1000, 1001, 70_000])
 def test_a_large_body_behind_another_request_is_refused(size: int) -> None:
     async def story(it: Connection) -> None:
         large = HEAD.replace(b"4\r\n", b"%d\r\n" % size) + b"x" * size

@@ -91,13 +91,14 @@ def test_only_one_request_of_a_connection_past_the_limit_is_answered_and_no_body
     run(full(), body)
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /hea"])
-def test_a_connection_past_the_limit_is_not_waited_for_as_long_as_others(sent: bytes) -> None:
+@pytest.mark.parametrize(("sent", "answer"), [(b"", b""), (b"GET /hea", b"HTTP/1.1 503 ")])
+def test_a_connection_past_the_limit_is_not_waited_for_as_long_as_others(sent: bytes, answer: bytes) -> None:
     async def story(it: Connection) -> None:
         if sent:
             await it.send(sent)
         assert it.wait(RESERVE_PATIENCE_S)
         assert not it.wait(1)
+        assert it.wire.written[:13] == answer
 
     run(full(), story)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mini_kafka.core.topic import MAX_PARTITIONS
-from mini_kafka.http_api.connection import Limits
+from mini_kafka.http_api.bounds import Limits
 from mini_kafka.http_api.errors import RequestRefused
 from mini_kafka.http_api.resume_token import PREFIX, ResumeToken, parse
 
