@@ -75,6 +75,8 @@ class Consuming:
 
     async def _wait(self, poll: Poll, consumer_id: str, topic: Topic) -> bool:
         """Wait for news, and be a member of the group of that name meanwhile; say whether there are some."""
+        if poll.is_over:
+            return False
         with self._calls.inside(consumer_id):
             return await poll.news([consumer_id, topic.topic_id])
 

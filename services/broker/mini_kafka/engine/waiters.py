@@ -82,11 +82,11 @@ class Poll:
     @property
     def is_over(self) -> bool:
         """Tell whether the time is over."""
-        return self._deadline_ms <= self._clock.now_ms()
+        return not self._deadline_ms or self._deadline_ms <= self._clock.now_ms()
 
     async def news(self, keys: Iterable[Hashable]) -> bool:
-        """Wait until one of `keys` is notified; False when the time is over first, or there is none."""
-        if not self._deadline_ms:
+        """Wait until one of `keys` is notified; False when the time is over first."""
+        if self.is_over:
             return False
         return await self._waiters.wait(keys, self._deadline_ms - self._clock.now_ms())
 
