@@ -12,18 +12,18 @@ import signal
 
 from starlette.types import ASGIApp
 
+from mini_kafka.connection_limit import ConnectionLimit
 from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import AccessPolicy
-from mini_kafka.http_api.bounds import Bounds, HttpLimits
-from mini_kafka.http_api.connection import Limits
+from mini_kafka.http_api.bounds import Bounds, HttpLimits, Limits
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoutes
 from mini_kafka.http_api.server import HttpServer, bind
 from mini_kafka.measures import LoopLag, Measures
-from mini_kafka.settings import BrokerSettings
+from mini_kafka.settings import LIMITS, BrokerSettings, connections_that_fit
 from mini_kafka_shared.logging_setup import say
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,18 @@ def raise_open_files_limit() -> None:
         return
 
 
+def fit_open_files(settings: BrokerSettings) -> BrokerSettings:
+    """Let no more connections in than there may be open files, or the next one could not even be refused."""
+    fit = connections_that_fit(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    if settings.max_connections <= fit:
+        return settings
+    logger.warning(
+        "the limit of open files leaves %d connections, and not MINI_KAFKA_MAX_CONNECTIONS (%d): raise ulimit -n",
+        fit, settings.max_connections,
+    )  # fmt: skip
+    return settings.model_copy(update={"max_connections": fit})
+
+
 def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> MemoryEngine:
     """Build the engine that the settings describe."""
     return MemoryEngine(
@@ -53,6 +65,7 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
             num_partitions=settings.num_partitions,
             max_partitions=settings.max_partitions,
             max_groups=settings.max_groups,
+            group_max_size=settings.group_max_size,
             max_decompressed_bytes=int(settings.max_decompressed_bytes),
             auto_create_topics=settings.auto_create_topics_enable,
             max_wait_ms=settings.max_wait_ms,
@@ -80,7 +93,20 @@ def build_bounds(settings: BrokerSettings) -> Bounds:
             request_records=settings.max_records_per_request,
             streams=settings.max_streams,
             metrics_partitions=settings.metrics_max_partitions,
-        )
+        ),
+        {name: getattr(settings, name) for name in LIMITS},
+    )
+
+
+def build_limits(settings: BrokerSettings) -> Limits:
+    """Build the limits of one HTTP connection."""
+    return Limits(
+        header=settings.header_timeout,
+        body=settings.body_timeout,
+        idle=settings.idle_timeout,
+        head_bytes=int(settings.max_head_bytes),
+        pipelined=settings.max_pipelined,
+        pipelined_body_bytes=int(settings.max_pipelined_body_bytes),
     )
 
 
@@ -105,8 +131,9 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     engine = build_engine(settings)
     bounds = build_bounds(settings)
     gate = Gate(engine, AccessPolicy(settings.allowed_hosts), bounds)
-    limits = Limits(settings.header_timeout, settings.body_timeout, settings.idle_timeout, int(settings.max_head_bytes))
-    server = HttpServer(gate, bind(settings.host, settings.http_port), limits, gate.traffic)
+    connections = ConnectionLimit(settings.max_connections, settings.max_connections_per_address)
+    listening = bind(settings.host, settings.http_port)
+    server = HttpServer(gate, listening, build_limits(settings), connections, gate.traffic)
     lag = LoopLag()
     lag.start()
     await server.start()
@@ -131,6 +158,7 @@ async def run(settings: BrokerSettings) -> None:
         CannotListen: the address cannot be had.
     """
     raise_open_files_limit()
+    settings = fit_open_files(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

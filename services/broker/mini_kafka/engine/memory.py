@@ -50,8 +50,8 @@ from mini_kafka.engine.port import (
 )
 from mini_kafka.engine.reader import Reader
 from mini_kafka.engine.retention_sweeper import RetentionSweeper
-from mini_kafka.engine.shared_groups import MAX_LOCK_MS, SharedGroups
-from mini_kafka.engine.waiters import Waiters
+from mini_kafka.engine.shared_groups import GROUP_MAX_SIZE, MAX_LOCK_MS, SharedGroups
+from mini_kafka.engine.waiters import MAX_WAIT_MS, Waiters
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +67,9 @@ class EngineConfig:
     num_partitions: int = 1
     max_partitions: int = MAX_PARTITIONS
     max_groups: int = MAX_GROUPS
+    group_max_size: int = GROUP_MAX_SIZE
     auto_create_topics: bool = True
-    max_wait_ms: int = 30_000
+    max_wait_ms: int = MAX_WAIT_MS
     max_decompressed_bytes: int = MAX_DECOMPRESSED_BYTES
     share_max_delivery_count: int = MAX_DELIVERY_COUNT
     share_max_in_flight: int = MAX_IN_FLIGHT
@@ -93,17 +94,17 @@ class MemoryEngine:
         self._offsets = CommittedOffsets(config.max_groups)
         self._consumers = RegisteredConsumers(self._offsets)
         self._sequences: ProducerSequences[Sequence[Appended]] = ProducerSequences()
-        self._waiters = Waiters(clock)
+        self._waiters = Waiters(clock, config.max_wait_ms)
         self._sweeper = RetentionSweeper(clock, self._topics)
         self._compactor = Compactor(clock, self._topics, config.memory_limit, config.max_decompressed_bytes)
         self._appender = Appender(clock, self._budget, self._waiters, self._sweeper, self._compactor)
-        self._reader = Reader(self._topics, self._waiters, clock, batches, config.max_wait_ms)
+        self._reader = Reader(self._topics, self._waiters, batches)
         offset_calls = Calls()
         share_groups = ShareGroups(self._offsets, config.share_max_delivery_count, config.share_max_in_flight)
         self._shared = SharedGroups(
             self._topics, share_groups, self._waiters, clock, self._reader, offset_calls,
-            max_wait_ms=config.max_wait_ms,
             max_lock_ms=config.share_max_lock_ms,
+            max_members=config.group_max_size,
             dead_letter_pattern=config.dead_letter_topic,
             ensure_dead_letter_topic=self._ensure_dead_letter_topic,
             produce=lambda topic, records: self.produce(DEAD_LETTERS, topic, records),
@@ -112,7 +113,7 @@ class MemoryEngine:
             self._topics, self._offsets, self._consumers, share_groups, self._shared, offset_calls, self._reader
         )
         self._consuming = Consuming(
-            self._topics, self._consumers, self._waiters, clock, batches, config.max_wait_ms, offset_calls,
+            self._topics, self._consumers, self._waiters, batches, offset_calls,
             self._shared.make_way,
         )  # fmt: skip
 

@@ -13,7 +13,6 @@ from mini_kafka.core.errors import OffsetOutOfRange, UnknownTopic
 from mini_kafka.core.partition_log import PartitionLog
 from mini_kafka.core.topic import Topic, Topics
 from mini_kafka.engine.batch_reader import AnyRecord, BatchReader
-from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.port import EARLIEST, LATEST, Read, ReadRecord
 from mini_kafka.engine.waiters import Waiters
 
@@ -24,12 +23,10 @@ COLLECTED_BATCHES = 1000
 class Reader:
     """Reads the logs of topics."""
 
-    def __init__(self, topics: Topics, waiters: Waiters, clock: Clock, batches: BatchReader, max_wait_ms: int) -> None:
+    def __init__(self, topics: Topics, waiters: Waiters, batches: BatchReader) -> None:
         self._topics = topics
         self._waiters = waiters
-        self._clock = clock
         self._batches = batches
-        self._max_wait_ms = max_wait_ms
 
     async def read(
         self,
@@ -47,13 +44,10 @@ class Reader:
             UnknownTopic, UnknownPartition, OffsetOutOfRange: nothing was read.
         """
         topic = self._topics.get(name)
-        deadline_ms = self._clock.now_ms() + min(wait_ms, self._max_wait_ms)
+        poll = self._waiters.poll(wait_ms)
         found = await self._take(topic, positions, partition, max_records, max_bytes)
-        while not found.records:
-            remaining_ms = deadline_ms - self._clock.now_ms()
-            if remaining_ms <= 0:
-                break
-            if found.up_to_date and not await self._waiters.wait([topic.topic_id], remaining_ms):
+        while not found.records and not poll.is_over:
+            if found.up_to_date and not await poll.news([topic.topic_id]):
                 break
             if self._topics.find(name) is not topic:
                 raise UnknownTopic(name)

@@ -9,7 +9,7 @@ the committed offsets carry over.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
-from mini_kafka.core.errors import GroupKindConflict, GroupNotEmpty
+from mini_kafka.core.errors import GroupKindConflict, GroupNotEmpty, MemberLimitReached
 from mini_kafka.core.in_flight_ranges import State
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.share_group import ShareGroup, ShareGroups, TopicShare
@@ -27,6 +27,8 @@ from mini_kafka.engine.waiters import Waiters
 
 MAX_LOCK_MS = 3_600_000
 """The longest lock and delay, unless the broker is told otherwise: an hour, after which a lost record comes back."""
+GROUP_MAX_SIZE = 1000
+"""Members of a group, unless the broker is told otherwise: one record wakes all who wait, in a few milliseconds."""
 LOCKS_PER_SLICE = 100
 """Locks that are acknowledged before others get their turn: 2 or 3 ms where each is a range of its own."""
 
@@ -45,8 +47,8 @@ class SharedGroups:
         reader: Reader,
         offset_calls: Calls,
         *,
-        max_wait_ms: int,
         max_lock_ms: int = MAX_LOCK_MS,
+        max_members: int = GROUP_MAX_SIZE,
         dead_letter_pattern: str,
         ensure_dead_letter_topic: Callable[[str, Topic], object],
         produce: Produce,
@@ -58,8 +60,8 @@ class SharedGroups:
         self._offset_calls = offset_calls
         self.calls = Calls()
         """Who waits in an acquire now."""
-        self._max_wait_ms = max_wait_ms
         self._max_lock_ms = max_lock_ms
+        self._max_members = max_members
         self._acquiring = Acquiring(clock, reader, self._changed)
         self._deadlines: Deadlines[TopicShare] = Deadlines(clock, self._expire)
         self._dead_letters = DeadLetters(
@@ -104,14 +106,15 @@ class SharedGroups:
         """Lock and give at most `max_records` records, and wait for the first one.
 
         Raises:
-            GroupKindConflict, GroupLimitReached, UnknownTopic: nothing was acquired.
+            GroupKindConflict, GroupLimitReached, MemberLimitReached, UnknownTopic: nothing was acquired.
         """
         names = tuple(dict.fromkeys(topics))
         if self._waiters.closed or not names:
             return []
-        deadline_ms = self._clock.now_ms() + min(wait_ms, self._max_wait_ms)
+        poll = self._waiters.poll(wait_ms)
         lock_ms = self._capped(lock_ms)
         self.claim(name)
+        self._check_members(name, member)
         with self.calls.inside(name, member):
             while True:
                 wanted = [self._topics.get(topic) for topic in names]
@@ -122,10 +125,23 @@ class SharedGroups:
                         return found
                     await asyncio.sleep(0)  # there were holes, or somebody was faster: look again
                     continue
-                remaining_ms = deadline_ms - self._clock.now_ms()
-                keys = [name, *(topic.topic_id for topic in wanted)]
-                if remaining_ms <= 0 or not await self._waiters.wait(keys, remaining_ms):
+                if not await poll.news([name, *(topic.topic_id for topic in wanted)]):
                     return []
+
+    def _check_members(self, name: str, member: str | None) -> None:
+        """Refuse a member that would be one too many; who has no name is another one in each call.
+
+        Raises:
+            MemberLimitReached: as many are in a call or hold locks as may.
+        """
+        calls = self.calls.of(name)
+        group = self._groups.find(name)
+        at_work = set(calls)
+        for shared in group.shares.values() if group else ():
+            at_work |= shared.share.members
+        at_work.discard(None)
+        if (member is None or member not in at_work) and len(at_work) + calls.get(None, 0) >= self._max_members:
+            raise MemberLimitReached(name, self._max_members)
 
     def _capped(self, lock_ms: int) -> int:
         return min(max(lock_ms, 1), self._max_lock_ms)

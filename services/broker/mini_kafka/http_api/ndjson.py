@@ -5,7 +5,7 @@ body is kept than one line. What becomes of each line is told to whoever wants t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from starlette.types import Receive
@@ -74,14 +74,14 @@ class Interrupted(Exception):
         self.refused = refused
 
 
-async def append_lines(call: Call, topic: str, receive: Receive) -> AsyncIterator[LineDone]:
-    """Append the lines of a body as they come, and tell what became of each.
+async def append_lines(call: Call, topic: str, ended: Callable[[], Exception | None]) -> AsyncIterator[LineDone]:
+    """Append the lines of a body as they come, and tell what became of each; `ended` says why no more is waited for.
 
     Raises:
-        Interrupted: the broker refuses more (its cause says why); what was told before is appended.
+        Interrupted: the broker refuses or awaits no more (its cause says why); what was told before is appended.
         ClientGone: the connection ended before the body did; what was told before is appended.
     """
-    async for batch in _batches(receive, call.bounds.limits.body_bytes):
+    async for batch in _batches(call.receive, call.bounds.limits.body_bytes, ended):
         try:
             finished = await _append(call, topic, batch)
         except Interrupted as interrupted:
@@ -129,12 +129,17 @@ def _of_a_line(error: InvalidRecord | RecordTooLarge) -> str:
     return f"the record {str(error).removeprefix(f'record {error.index} ')}"
 
 
-async def _batches(receive: Receive, max_line_bytes: int) -> AsyncIterator[list[tuple[int, bytes | None]]]:
+async def _batches(
+    receive: Receive, max_line_bytes: int, ended: Callable[[], Exception | None]
+) -> AsyncIterator[list[tuple[int, bytes | None]]]:
     """Cut a body into numbered lines, those of each piece together; None stands for a line that is too long."""
     number = 0
     rest = bytearray()
     is_too_long = False
     async for piece in _pieces(receive):
+        reason = ended()
+        if reason is not None:
+            raise Interrupted(number + 1, ()) from reason
         lines: list[tuple[int, bytes | None]] = []
         start = 0
         while (end := piece.find(b"\n", start)) >= 0:

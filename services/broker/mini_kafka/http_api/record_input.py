@@ -10,12 +10,12 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
 from mini_kafka.core.record_batch import Headers, NewRecord
+from mini_kafka.http_api.error_table import INVALID_REQUEST
 from mini_kafka.http_api.errors import RequestRefused
 
 FIELDS = "value or value_base64, key or key_base64, headers or headers_base64, timestamp, partition"
@@ -105,9 +105,9 @@ def from_line(line: bytes) -> NewRecord:
 def refused(index: int | None, reason: str) -> RequestRefused:
     """Make the refusal of a record that is wrong, or of a body in which none can be made out."""
     if index is None:
-        return RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, f"the body {reason}")
+        return RequestRefused(INVALID_REQUEST, f"the body {reason}")
     return RequestRefused(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
+        INVALID_REQUEST,
         f"record {index} {reason}",
         errors=[{"loc": f"records.{index}", "index": index, "msg": reason, "type": "record"}],
     )
@@ -188,4 +188,4 @@ def _not_json(text: str, body: bytes) -> str:
 
 
 def _not_a_number(name: str) -> Any:
-    raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, f"it has no number {name}")
+    raise RequestRefused(INVALID_REQUEST, f"it has no number {name}")

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
-from mini_kafka.http_api.connection import GuardedHttpProtocol, Limits
+from mini_kafka.connection_limit import ConnectionLimit
+from mini_kafka.http_api.bounds import Limits
+from mini_kafka.http_api.connection import GuardedHttpProtocol
 from mini_kafka.measures import Traffic
 
 BACKLOG = 2048
 """Connections that the kernel holds while the loop is busy; the kernel cuts it to its own limit."""
+KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""When a silent connection is asked for the first time, how often then, in seconds, and how often in vain."""
 SWEEP_INTERVAL_S = 0.5
 GRACEFUL_STOP_S = 1
 """How long a stop waits for answers that are under way: containers get 10 s, and users expect two."""
@@ -33,12 +37,26 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         both = host == "::" and socket.has_dualstack_ipv6()
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
+        listening = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except (OSError, UnicodeError) as error:  # a name that no name server could know is a UnicodeError
         reason = error.strerror if isinstance(error, OSError) else "that is no name of a host"
         raise CannotListen(
             f"cannot listen on {host}:{port}: {reason or error}: choose another address with --host and --http-port"
         ) from error
+    _notice_dead_peers(listening)
+    return listening
+
+
+def _notice_dead_peers(listening: socket.socket) -> None:
+    """Let the kernel ask silent peers whether they are there: every accepted connection inherits it.
+
+    A client whose machine is gone says nothing. Most answers that go on find it out by what they write; a stream of
+    plain values may have nothing to write for hours.
+    """
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):  # macOS and Windows lack some
+            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +78,16 @@ class Address:
 class HttpServer:
     """An HTTP server around one ASGI application."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, limits: Limits, traffic: Traffic) -> None:
-        protocol = type("HttpProtocol", (GuardedHttpProtocol,), {"limits": limits, "traffic": traffic})
+    def __init__(
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        limits: Limits,
+        connections: ConnectionLimit,
+        traffic: Traffic,
+    ) -> None:
+        shared = {"limits": limits, "connection_limit": connections, "traffic": traffic}
+        protocol = type("HttpProtocol", (GuardedHttpProtocol,), shared)
         self._socket = listening
         self._server = uvicorn.Server(
             uvicorn.Config(

@@ -114,3 +114,32 @@ async def test_closing_wakes_everybody_and_lets_nobody_wait_again(waiters: Waite
     assert waiters.closed
     assert await outcome(await start(waiters, "a")) is False
     assert clock.timers == 0
+
+
+async def test_a_poll_waits_for_its_time_in_all_however_often_it_is_woken(waiters: Waiters, clock: ManualClock) -> None:
+    poll = waiters.poll(1000)
+    for left in (1000, 600):
+        assert not poll.is_over
+        task = asyncio.create_task(poll.news(["a"]))
+        await settle()
+        clock.advance(400 if left == 1000 else left)
+        waiters.notify("a")
+        assert await outcome(task) is (left == 1000)
+    assert poll.is_over
+    assert await poll.news(["a"]) is False
+
+
+async def test_a_poll_is_cut_to_the_longest_wait_that_is_allowed(clock: ManualClock) -> None:
+    poll = Waiters(clock, max_wait_ms=500).poll(10**9)
+    clock.advance(499)
+    assert not poll.is_over
+    clock.advance(1)
+    assert poll.is_over
+
+
+@pytest.mark.parametrize("wait_ms", [0, -1])
+async def test_a_poll_without_time_does_not_wait(waiters: Waiters, wait_ms: int) -> None:
+    poll = waiters.poll(wait_ms)
+    assert poll.is_over
+    assert await poll.news(["a"]) is False
+    assert len(waiters) == 0

@@ -4,7 +4,6 @@ The gate calls acquire and acknowledge directly; of FastAPI they need their plac
 """
 
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response, status
@@ -27,6 +26,7 @@ from mini_kafka.http_api.body import check_media_type, read_body
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import CHANGING, problems
+from mini_kafka.http_api.error_table import INVALID_REQUEST
 from mini_kafka.http_api.errors import RequestRefused
 from mini_kafka.http_api.hot import HotRoute, HotRoutes
 from mini_kafka.http_api.lock_text import read_lock, write_lock
@@ -276,7 +276,7 @@ def _lock(text: str, what: str) -> RecordLock:
 
 
 def _wrong(detail: str) -> RequestRefused:
-    return RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return RequestRefused(INVALID_REQUEST, detail)
 
 
 HOT: HotRoutes = {

@@ -20,9 +20,10 @@ from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Appended
 from mini_kafka.http_api.body import read_body
 from mini_kafka.http_api.call import Call
-from mini_kafka.http_api.connection import PATIENT_BODY
+from mini_kafka.http_api.connection import ENDED_BODY, PATIENT_BODY
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import CHANGING, problems
+from mini_kafka.http_api.error_table import INVALID_REQUEST, RECORD_LIST_TOO_LARGE
 from mini_kafka.http_api.errors import PROBLEM_MEDIA_TYPE, RequestRefused, problem_of
 from mini_kafka.http_api.hot import HotRoute
 from mini_kafka.http_api.ndjson import Interrupted, LineDone, Summary, append_lines
@@ -146,7 +147,7 @@ async def produce(topic: TopicName, request: Request, call: CallDep) -> Response
         records = from_json(body) if len(body) <= INLINE_BODY_BYTES else await asyncio.to_thread(from_json, body)
         if len(records) > limits.request_records:
             raise RequestRefused(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                RECORD_LIST_TOO_LARGE,
                 f"the body has {len(records)} records, over MINI_KAFKA_MAX_RECORDS_PER_REQUEST"
                 f" ({limits.request_records}): send less at a time, or lines of JSON",
             )
@@ -190,18 +191,19 @@ def _sequence(request: Request) -> ProducerSequence | None:
 
 
 def _wrong(detail: str) -> RequestRefused:
-    return RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return RequestRefused(INVALID_REQUEST, detail)
 
 
 async def _produce_lines(topic: str, request: Request, call: Call, query: ProduceQuery) -> Response:
-    be_patient = request.scope.get("extensions", {}).get(PATIENT_BODY)
-    if be_patient:
-        be_patient()
-    lines = append_lines(call, topic, call.receive)
-    if query.ack == "each":
-        return _WhileReading(_acknowledged(lines), media_type="application/x-ndjson")
+    extensions = request.scope.get("extensions", {})
+    if PATIENT_BODY in extensions:
+        extensions[PATIENT_BODY]()
+    lines = append_lines(call, topic, lambda: extensions.get(ENDED_BODY))
     summary = Summary()
     try:
+        if query.ack == "each":
+            first = await anext(lines, None)  # a topic that cannot be, or a full memory, still has a status of its own
+            return _WhileReading(_acknowledged(first, lines), media_type="application/x-ndjson")
         async for done in lines:
             summary.add(done)
     except Interrupted as interrupted:
@@ -246,16 +248,21 @@ class _WhileReading(StreamingResponse):
         await self.stream_response(send)
 
 
-async def _acknowledged(lines: AsyncIterator[LineDone]) -> AsyncIterator[bytes]:
+async def _acknowledged(first: LineDone | None, rest: AsyncIterator[LineDone]) -> AsyncIterator[bytes]:
     try:
-        async for done in lines:
-            if done.place is None:
-                yield _encode({"line": done.line, "detail": done.reason}) + b"\n"
-            else:
-                partition, offset, _ = done.place
-                yield b'{"line":%d,"partition":%d,"offset":%d}\n' % (done.line, partition, offset)
+        if first is not None:
+            yield _acknowledgement(first)
+        async for done in rest:
+            yield _acknowledgement(done)
     except Interrupted as interrupted:
         yield _encode({"line": interrupted.line, "detail": str(interrupted.__cause__), "interrupted": True}) + b"\n"
+
+
+def _acknowledgement(done: LineDone) -> bytes:
+    if done.place is None:
+        return _encode({"line": done.line, "detail": done.reason}) + b"\n"
+    partition, offset, _ = done.place
+    return b'{"line":%d,"partition":%d,"offset":%d}\n' % (done.line, partition, offset)
 
 
 HOT = {("POST", "/v1/topics/{topic}/records"): HotRoute(produce, request=Request)}

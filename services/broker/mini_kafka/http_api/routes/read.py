@@ -10,6 +10,12 @@ from mini_kafka.engine.port import READ_BYTES, TopicDescription
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import problems
+from mini_kafka.http_api.error_table import (
+    CORRUPT_MESSAGE,
+    INVALID_REQUEST,
+    NO_RECORD_AT_OFFSET,
+    OFFSET_NOT_AVAILABLE,
+)
 from mini_kafka.http_api.errors import RequestRefused
 from mini_kafka.http_api.hot import HotRoute
 from mini_kafka.http_api.media import accepted
@@ -84,7 +90,7 @@ async def read_records(topic: TopicName, request: Request, call: CallDep) -> Res
     query = read_query(request.scope["query_string"], ReadQuery)
     if "max_records" in query.model_fields_set and query.max_records > call.bounds.limits.request_records:
         raise RequestRefused(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
+            INVALID_REQUEST,
             f"max_records is at most {call.bounds.limits.request_records} (MINI_KAFKA_MAX_RECORDS_PER_REQUEST)",
         )
     offers = (NDJSON, TEXT, EVENTS) if query.follow else (JSON, NDJSON, TEXT, EVENTS)
@@ -148,23 +154,23 @@ async def read_one(topic: TopicName, partition: Number, offset: Number, request:
     media_type = accepted(_accept(request), (JSON, BYTES, TEXT))
     described = await call.engine.describe_topic(call.caller, topic)
     if offset < 0:
-        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "an offset is 0 or more")
+        raise RequestRefused(INVALID_REQUEST, "an offset is 0 or more")
     start = at_offset(described, offset, partition)
     found = await call.engine.read(call.caller, topic, start.positions, partition=partition, max_records=1)
     if not found.records:
         if offset < found.positions[partition]:  # a transaction marker, or compacted away with all behind it
-            raise RequestRefused(HTTPStatus.GONE, f"offset {offset} of partition {partition} holds no record")
-        raise RequestRefused(HTTPStatus.NOT_FOUND, f"offset {offset} of partition {partition} is not there yet")
+            raise RequestRefused(NO_RECORD_AT_OFFSET, f"offset {offset} of partition {partition} holds no record")
+        raise RequestRefused(OFFSET_NOT_AVAILABLE, f"offset {offset} of partition {partition} is not there yet")
     [read] = found.records
     if read.record.offset != offset:
         raise RequestRefused(
-            HTTPStatus.GONE,
+            NO_RECORD_AT_OFFSET,
             f"offset {offset} of partition {partition} holds no record any more: the next one is {read.record.offset}",
         )
     if media_type == JSON:
         return Response(record_json(read, query.show_as), media_type=JSON)
     if not isinstance(read.record, Record):
-        raise RequestRefused(HTTPStatus.GONE, f"offset {offset} cannot be read: {read.record.decode_error}")
+        raise RequestRefused(CORRUPT_MESSAGE, f"offset {offset} cannot be read: {read.record.decode_error}")
     if read.record.value is None:
         return Response(status_code=int(HTTPStatus.NO_CONTENT))  # a tombstone has no value
     return Response(read.record.value, media_type=media_type)
