@@ -71,6 +71,11 @@ class Connection:
         self._http = http
         return answer
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._http is not None:
+            self._http.close()
+
     def lines(self, path: str, seconds: float, **fields: str) -> Iterator[bytes]:
         """Read the lines of an answer that goes on, until nothing has come for some time.
 
