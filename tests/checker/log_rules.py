@@ -1,6 +1,7 @@
 """The rules of appends and fetches: one offset, order, visibility, density, and a watermark that never falls."""
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -88,12 +89,7 @@ def ends(log: KnownLog) -> Iterator[Violation]:
 
 def dense(log: KnownLog) -> Iterator[Violation]:
     """Find offsets that a fetch passed over, and that compaction may not have taken."""
-    superseded = {
-        where: _superseded(partition)
-        for where, partition in log.partitions.items()
-        if where[0] in log.history.compacted_topics
-    }
-    unknown: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
+    gaps: defaultdict[Partition, list[_Gap]] = defaultdict(list)
     for fetch in log.history.operations:
         if not isinstance(fetch, Fetch):
             continue
@@ -103,18 +99,47 @@ def dense(log: KnownLog) -> Iterator[Violation]:
             if offset < position:
                 yield Violation(Rule.DENSE, f"{fetch.client} read {where}@{offset} after {position - 1}")
             elif offset > position and fetch.topic not in log.history.compacted_topics:
-                yield Violation(
-                    Rule.DENSE, f"{fetch.client} read {where}, and {position} to {offset - 1} were not there"
-                )
-            else:
-                for missing in range(position, offset):
-                    if missing not in log.partitions[where]:
-                        unknown[fetch.topic].add((fetch.partition, missing))
-                    elif superseded[where].get(missing, fetch.returned_ns) >= fetch.returned_ns:
-                        known = log.partitions[where][missing]
-                        yield Violation(Rule.DENSE, f"{where}@{missing} is gone, the last record of {known.key!r}")
+                yield Violation(Rule.DENSE, f"{fetch.client} read {where} without {position} to {offset - 1}")
+            elif offset > position:
+                gaps[where].append(_Gap(fetch.returned_ns, position, offset))
             position = offset + 1
-    yield from _too_many_holes(log, unknown)
+    for where, of_partition in gaps.items():
+        yield from _not_superseded(where, log.partitions[where], of_partition)
+    yield from _too_many_holes(log, gaps)
+
+
+class _Gap(NamedTuple):
+    """Offsets from `base` up to `end` that were not there when a fetch returned."""
+
+    ns: int
+    base: int
+    end: int
+
+
+def _not_superseded(where: Partition, partition: dict[int, Known], gaps: list[_Gap]) -> Iterator[Violation]:
+    """Find records that were gone before a later one of their key was sent.
+
+    As time goes on more records may be gone: `following` leads from each to the next that may not, by short cuts.
+    """
+    offsets = sorted(partition)
+    following = list(range(len(offsets) + 1))
+
+    def find(index: int) -> int:
+        while following[index] != index:
+            following[index] = following[following[index]]
+            index = following[index]
+        return index
+
+    since = _superseded(partition)
+    going = sorted(since, key=since.__getitem__, reverse=True)
+    for gap in sorted(gaps):
+        while going and since[going[-1]] < gap.ns:
+            index = bisect_left(offsets, going.pop())
+            following[index] = index + 1
+        index = find(bisect_left(offsets, gap.base))
+        if index < len(offsets) and offsets[index] < gap.end:
+            key = partition[offsets[index]].key
+            yield Violation(Rule.DENSE, f"{where}@{offsets[index]} is gone, the last record of {key!r}")
 
 
 def _superseded(partition: dict[int, Known]) -> dict[int, int]:
@@ -129,18 +154,24 @@ def _superseded(partition: dict[int, Known]) -> dict[int, int]:
     return since
 
 
-def _too_many_holes(log: KnownLog, holes: dict[str, set[tuple[int, int]]]) -> Iterator[Violation]:
+def _too_many_holes(log: KnownLog, gaps: dict[Partition, list[_Gap]]) -> Iterator[Violation]:
     """Find holes that nothing can have filled: more than there are records of which nobody knows the place."""
-    if not holes:
-        return
-    room: defaultdict[str, int] = defaultdict(int)
+    room: Counter[str] = Counter()
     for sent in log.sent.values():
         room[sent.append.topic] += sent.copies
     for (topic, _), partition in log.partitions.items():
         room[topic] -= len(partition)
-    for topic, places in holes.items():
-        if len(places) > room[topic]:
+    holes: Counter[str] = Counter()
+    for where, of_partition in gaps.items():
+        offsets = sorted(log.partitions[where])
+        passed = 0
+        for gap in sorted(of_partition, key=lambda gap: gap.base):
+            base = max(gap.base, passed)
+            if gap.end > base:
+                holes[where[0]] += gap.end - base - (bisect_left(offsets, gap.end) - bisect_left(offsets, base))
+                passed = gap.end
+    for topic, count in holes.items():
+        if count > room[topic]:
             yield Violation(
-                Rule.DENSE,
-                f"{len(places)} offsets of {topic} hold nothing, and only {room[topic]} records have no known place",
+                Rule.DENSE, f"{count} offsets of {topic} hold nothing, and {room[topic]} records have no known place"
             )

@@ -131,6 +131,21 @@ BAD = {
             fetch((2, 3), 0, "z", offsets=[1], key="j"), append((5, 6), "y", at=2, key="k"),
         ),
     ),
+    "the last record of a key, compacted among others": (
+        Rule.DENSE,
+        compacted(
+            append((0, 1), "w", "x", at=0, key="k"), append((0, 1), "y", at=2, key="j"),
+            append((0, 1), "z", at=3, key="i"),
+            fetch((4, 5), 0, "z", offsets=[3], key="i"),
+        ),
+    ),
+    "more holes than lost appends": (
+        Rule.DENSE,
+        compacted(
+            append((0, None), "x", key="k"), append((2, 3), "y", at=3, key="k"),
+            fetch((4, 5), 0, "y", offsets=[3], key="k"),
+        ),
+    ),
     "a hole that no append can have filled": (
         Rule.DENSE, compacted(append((2, 3), "y", at=1, key="k"), fetch((4, 5), 0, "y", offsets=[1], key="k")),
     ),
@@ -208,6 +223,7 @@ def work(records: int) -> History:
         operations += [
             append((4 * n, 4 * n + 1), f"p{n}", at=n, key="k"),
             fetch((4 * n + 2, 4 * n + 3), n, f"p{n}", at_end=True, key="k"),
+            fetch((4 * n + 2, 4 * n + 3), 0, f"p{n}", offsets=[n], key="k"),
             watermark((4 * n + 2, 4 * n + 3), n + 1),
             *(acquire((4 * n, None), None), leave((4 * n, 4 * n + 1))),
         ]
