@@ -41,7 +41,7 @@ class InProcessRun:
         self._ticks = count()
         self._names = count()
         self._lines: list[str] = []
-        self._is_reliable = False
+        self._is_reliable = True
 
     def __call__(self, steps: int) -> History:
         """Let the workers do so many things, finish the work, read everything, and give the history."""
@@ -53,6 +53,7 @@ class InProcessRun:
                 *[lambda: Member(self._world("member"))] * 2,
             ]
             workers = [make() for make in makers]
+            self._is_reliable = False
             for _ in range(steps):
                 number = self._rng.randrange(len(workers))
                 if self._rng.random() < KILLED:
