@@ -17,7 +17,7 @@ from tests.support.clock import ManualClock
 from tests.support.read_forms import PATH, TOPIC, check_forms, stored
 
 NOW = 1_700_000_000_000
-EXAMPLES = settings().max_examples if settings().max_examples > 20 else 8
+EXAMPLES = settings().max_examples if settings().max_examples > 20 else 6
 """As many as the profile says, and of the few of a quick check less than half: each is dozens of requests."""
 JSON, NDJSON, TEXT = "application/json", "application/x-ndjson", "text/plain"
 Stored = tuple[bytes | None, bytes | None, tuple[tuple[str, bytes | None], ...], int]
@@ -40,13 +40,16 @@ async def as_it_is_stored(it: Broker) -> list[Stored]:
     return [(one.key, one.value, one.headers, one.timestamp_ms) for one in await stored(it)]
 
 
-def cut(body: bytes, places: Sequence[int]) -> tuple[bytes, ...]:
-    edges = [0, *sorted(place % (len(body) + 1) for place in places), len(body)]
-    return tuple(body[start:end] for start, end in pairwise(edges))
+def cut(body: bytes, places: Sequence[int] | int) -> tuple[bytes, ...]:
+    """Cut a body at some places, or into pieces of so many bytes."""
+    inside = (
+        range(places, len(body), places) if isinstance(places, int) else sorted(at % (len(body) + 1) for at in places)
+    )
+    return tuple(body[start:end] for start, end in pairwise([0, *inside, len(body)]))
 
 
-cuts = st.lists(st.integers(0, 2**16), max_size=6)
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+cuts = st.lists(st.integers(0, 2**16), max_size=6) | st.integers(1, 5)
+texts = st.text(st.characters(exclude_categories=["Cs"]) | st.just(" "), max_size=20)
 numbers = st.sampled_from(
     ["0", "-0", "1.0", "1e5", "1E-7", "123456789012345678901234567890", "0.1000", "-9007199254740993"]
 )
