@@ -163,7 +163,6 @@ class ShareModel(RuleBasedStateMachine):
         for lock in locks:
             record = self.model.records.get(lock.base_offset)
             is_held = self.is_held(record, lock.acquisition)
-            assert self.share.holds(self.now_ms, lock) == is_held
             if record is None or not is_held or lock in seen:
                 late.append(lock)
             else:
@@ -312,6 +311,12 @@ class ShareModel(RuleBasedStateMachine):
         assert share.held_by_member() == held
         assert len(share._done) <= len(share._ranges)
         assert len(share._ranges) <= len(model.records)
+
+    @invariant()
+    def a_lock_is_held_by_its_own_acquisition_alone(self) -> None:
+        for lock in self.given[-20:]:
+            is_held = self.is_held(self.model.records.get(lock.base_offset), lock.acquisition)
+            assert self.share.holds(self.now_ms, lock) == is_held
 
     @invariant()
     def what_is_before_the_next_offset_and_not_in_flight_is_finished_or_was_never_there(self) -> None:
