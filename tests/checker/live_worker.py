@@ -1,6 +1,7 @@
 """One worker as a process: `python -m tests.checker.live_worker ROLE[:TOPIC] NAME ADDRESS SEED` prints its journal.
 
-It works until it is killed. A line of the journal is written at once, before the request that it announces is sent.
+It works until it is killed, or whoever started it is gone. A line of the journal is written at once, before the request
+that it announces is sent.
 """
 
 import os
@@ -30,10 +31,17 @@ def sleep_ms(ms: float) -> None:
 
 
 def main(role: str, name: str, address: str, seed: str) -> None:
-    """Work for ever."""
+    """Work as long as there is somebody to work for."""
+    parent = os.getppid()
+
+    def rest(ms: float) -> None:
+        if os.getppid() != parent:
+            sys.exit()
+        sleep_ms(ms)
+
     rng = Random(seed)
     connection = Connection(address, rng)
-    world = World(rng, connection.ask, Journal(name, time.monotonic_ns, write_line), sleep_ms, wait_ms=200)
+    world = World(rng, connection.ask, Journal(name, time.monotonic_ns, write_line), rest, wait_ms=200)
     kind, _, topic = role.partition(":")
     worker: Producer | Reader | Member
     if kind == "producer":
@@ -46,8 +54,7 @@ def main(role: str, name: str, address: str, seed: str) -> None:
         worker = Reader(world, topic)
     while True:
         worker.step()
-        if kind == "producer":
-            sleep_ms(rng.random() * MOST_REST_MS)
+        rest(rng.random() * MOST_REST_MS if kind == "producer" else 0)
 
 
 if __name__ == "__main__":

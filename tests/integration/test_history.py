@@ -15,7 +15,7 @@ from tests.integration.programs import BIN, Program
 
 SECONDS = 60
 JOURNAL_BYTES = 1_000_000
-MUTANT_JOURNAL_BYTES = 300_000
+MUTANT_JOURNAL_BYTES = 200_000
 
 
 def test_a_minute_of_work_with_kills_and_pauses_breaks_no_rule(tmp_path: Path) -> None:
