@@ -157,10 +157,7 @@ async def produce(topic: TopicName, request: Request, call: CallDep) -> Response
 
 
 def _places(places: Sequence[Appended]) -> bytes:
-    return b'{"records":[%s]}' % b",".join(
-        b'{"partition":%d,"offset":%d,"timestamp":%d}' % (partition, offset, timestamp)
-        for partition, offset, timestamp in places
-    )
+    return b'{"records":[%s]}' % b",".join(map(b'{"partition":%d,"offset":%d,"timestamp":%d}'.__mod__, places))
 
 
 def _refuse_record_parameters(query: ProduceQuery) -> None:
