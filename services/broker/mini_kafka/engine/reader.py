@@ -7,6 +7,7 @@ read next is in the answer: the reader keeps nothing about whoever asks.
 
 from collections.abc import Mapping, Sequence
 from heapq import merge
+from itertools import repeat
 
 from mini_kafka.core import record_batch
 from mini_kafka.core.errors import OffsetOutOfRange, UnknownTopic
@@ -15,6 +16,7 @@ from mini_kafka.core.topic import Topic, Topics
 from mini_kafka.engine.batch_reader import AnyRecord, BatchReader
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.port import EARLIEST, LATEST, Read, ReadRecord
+from mini_kafka.engine.rows import rows
 from mini_kafka.engine.waiters import Waiters
 
 COLLECTED_BATCHES = 1000
@@ -74,7 +76,7 @@ class Reader:
             part, following[number], size = await self.read_partition(
                 topic.logs[number], following[number], -(-records_left // others), bytes_left // others
             )
-            parts.append([ReadRecord(number, record) for record in part])
+            parts.append(rows(ReadRecord, repeat(number), part))
             records_left -= len(part)
             bytes_left = max(bytes_left - size, 0)
             if records_left <= 0 or bytes_left <= 0:

@@ -29,7 +29,7 @@ from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import CHANGING, problems
 from mini_kafka.http_api.errors import RequestRefused
 from mini_kafka.http_api.hot import HotRoute, HotRoutes
-from mini_kafka.http_api.lock_text import read_lock, write_lock
+from mini_kafka.http_api.lock_text import read_lock, write_locks
 from mini_kafka.http_api.position import time_of
 from mini_kafka.http_api.query import Query, documented, read_query
 from mini_kafka.http_api.record_output import ShowAs, acquired_json
@@ -203,8 +203,7 @@ async def acquire(group: GroupName, request: Request, call: CallDep) -> Response
         member=wish.member,
     )
     acquired = await (call.while_connected(acquiring) if wish.wait_ms else acquiring)
-    content = acquired_json(((each, write_lock(each.lock)) for each in acquired), query.show_as)
-    return Response(content, media_type="application/json")
+    return Response(acquired_json(acquired, query.show_as), media_type="application/json")
 
 
 @router.post(
@@ -241,7 +240,7 @@ async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Resp
         released=done.released,
         rejected=done.rejected,
         renewed=done.renewed,
-        expired=[write_lock(lock) for lock in done.late],
+        expired=write_locks(done.late),
     )
     return Response(answer.model_dump_json(), media_type="application/json")
 
