@@ -40,8 +40,8 @@ def with_http_client(url: str) -> Ask:
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
 
     def ask(method: str, path: str, body: object) -> Any:
-        content = None if body is None else json.dumps(body)
-        connection.request(method, path, content, {"content-type": "application/json"})
+        sent = None if body is None else json.dumps(body)
+        connection.request(method, path, sent, {"content-type": "application/json"})
         answer = connection.getresponse()
         content = answer.read()
         if answer.status != http.HTTPStatus.OK:

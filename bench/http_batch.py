@@ -138,7 +138,9 @@ def main() -> None:
         if has_redis():
             print(f"    aim: {AIMS[act]:.0f} times {REDIS}; it is {_ratio(results, act, REDIS):.2f} times")
     if not has_redis():
-        print("  the comparison with Redis is left out: there is no redis-server here (Debian: apt install redis-server)")
+        print(
+            "  the comparison with Redis is left out: there is no redis-server here (Debian: apt install redis-server)"
+        )
 
 
 def _ratio(results: dict[str, list[dict[str, Result]]], act: str, name: str) -> float:

@@ -15,12 +15,15 @@ from mini_kafka.core.partition_log import PartitionLog
 from mini_kafka.core.topic import Topic, Topics
 from mini_kafka.engine.batch_reader import AnyRecord, BatchReader
 from mini_kafka.engine.clock import Clock
+from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.port import EARLIEST, LATEST, Read, ReadRecord
 from mini_kafka.engine.rows import rows
 from mini_kafka.engine.waiters import Waiters
 
 COLLECTED_BATCHES = 1000
 """How many batches are taken out of a log at once: more than a thousand records are decoded bit by bit."""
+RECORDS_PER_SLICE = 2000
+"""Records that are decoded before others get their turn: a millisecond."""
 
 
 class Reader:
@@ -91,11 +94,13 @@ class Reader:
         """Give records from an offset on, the offset to go on at, and the bytes of the batches that were read."""
         records: list[AnyRecord] = []
         size = 0
+        pace = Pace(RECORDS_PER_SLICE)
         for batch in log.fetch(offset, max_bytes, max_batches):
             room = max_records - len(records)
             if room <= 0:
                 break
             found = await self._batches.read(batch, offset, room)
+            await pace.step(len(found))
             records += found
             size += len(batch)
             cut = len(found) == room and found[-1].offset + 1 < record_batch.next_offset(batch)

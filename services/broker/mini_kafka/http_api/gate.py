@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import AccessPolicy, Head, read_head
+from mini_kafka.http_api.aside import INLINE_BODY_BYTES, aside
 from mini_kafka.http_api.body import check_media_type, read_body
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.call import ClientGone, call_of
@@ -91,7 +92,8 @@ class Gate:
             arguments = ()
         else:
             check_media_type(head)
-            arguments = hot.arguments(await read_body(head, receive, self._bounds))
+            body = await read_body(head, receive, self._bounds)
+            arguments = await aside(len(body) > INLINE_BODY_BYTES, hot.arguments, body)
         answer = await hot.function(*arguments, call_of(self._engine, self._bounds, head, scope, receive))
         await _answer(None if answer is None else answer.__pydantic_serializer__.to_json(answer), scope, send)
 

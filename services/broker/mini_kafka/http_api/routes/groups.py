@@ -3,9 +3,9 @@
 The gate calls acquire and acknowledge directly; of FastAPI they need their place in the document.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Path, Request, Response, status
 from fastapi import Query as QueryParameter
@@ -15,6 +15,7 @@ from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.port import (
     EARLIEST,
     LATEST,
+    Acknowledgement,
     OffsetTarget,
     RecordLock,
     Release,
@@ -23,6 +24,7 @@ from mini_kafka.engine.port import (
     ToOffset,
     ToTime,
 )
+from mini_kafka.http_api.aside import INLINE_BODY_BYTES, INLINE_RECORDS, aside
 from mini_kafka.http_api.body import check_media_type, read_body
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.deps import CallDep
@@ -203,7 +205,8 @@ async def acquire(group: GroupName, request: Request, call: CallDep) -> Response
         member=wish.member,
     )
     acquired = await (call.while_connected(acquiring) if wish.wait_ms else acquiring)
-    return Response(acquired_json(acquired, query.show_as), media_type="application/json")
+    content = await aside(len(acquired) > INLINE_RECORDS, acquired_json, acquired, query.show_as)
+    return Response(content, media_type="application/json")
 
 
 @router.post(
@@ -221,20 +224,40 @@ async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Resp
     A lock that has run out is listed as expired, and is no error: the record is somebody else's by now.
     """
     read_query(request.scope["query_string"], Query)
-    wish = AcknowledgeRequest.model_validate_json(await _json_body(call))
-    release = [
-        Release(_lock(one, "release"), 0) if isinstance(one, str) else Release(_lock(one.lock, "release"), one.delay_ms)
-        for one in wish.release
-    ]
-    done = await call.engine.acknowledge(
-        call.caller,
-        name_of(group),
-        accept=_locks(wish.accept, "accept"),
-        release=release,
-        reject=_locks(wish.reject, "reject"),
-        renew=_locks(wish.renew, "renew"),
-        lock_ms=wish.lock_ms,
-    )
+    body = await _json_body(call)
+    wish = await aside(len(body) > INLINE_BODY_BYTES, _read_acknowledgement, body)
+    done = await call.engine.acknowledge(call.caller, name_of(group), **wish)
+    content = await aside(len(done.late) > INLINE_RECORDS, _acknowledged_json, done)
+    return Response(content, media_type="application/json")
+
+
+class _Wish(TypedDict):
+    """What `Engine.acknowledge` takes."""
+
+    accept: Sequence[RecordLock]
+    release: Sequence[Release]
+    reject: Sequence[RecordLock]
+    renew: Sequence[RecordLock]
+    lock_ms: int
+
+
+def _read_acknowledgement(body: bytes) -> _Wish:
+    wish = AcknowledgeRequest.model_validate_json(body)
+    return {
+        "accept": _locks(wish.accept, "accept"),
+        "release": [
+            Release(_lock(one, "release"))
+            if isinstance(one, str)
+            else Release(_lock(one.lock, "release"), one.delay_ms)
+            for one in wish.release
+        ],
+        "reject": _locks(wish.reject, "reject"),
+        "renew": _locks(wish.renew, "renew"),
+        "lock_ms": wish.lock_ms,
+    }
+
+
+def _acknowledged_json(done: Acknowledgement) -> str:
     answer = Acknowledged(
         accepted=done.accepted,
         released=done.released,
@@ -242,7 +265,7 @@ async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Resp
         renewed=done.renewed,
         expired=write_locks(done.late),
     )
-    return Response(answer.model_dump_json(), media_type="application/json")
+    return answer.model_dump_json()
 
 
 async def _json_body(call: Call) -> bytes:
