@@ -30,8 +30,14 @@ class Server:
 
     def resident_mib(self) -> float:
         """Give its resident memory, in MiB."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        return self._status_mib("VmRSS:")
+
+    def peak_mib(self) -> float:
+        """Give the most resident memory that it ever had, in MiB."""
+        return self._status_mib("VmHWM:")
+
+    def _status_mib(self, field: str) -> float:
+        return int(Path(f"/proc/{self.pid}/status").read_text().partition(field)[2].split()[0]) / 1024
 
     def cpu_seconds(self) -> float:
         """Give the processor time that it has used, which other programs on the machine disturb least."""
