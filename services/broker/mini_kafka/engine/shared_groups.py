@@ -7,7 +7,8 @@ the committed offsets carry over.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from uuid import UUID
 
 from mini_kafka.core.errors import GroupKindConflict, GroupNotEmpty, MemberLimitReached
 from mini_kafka.core.in_flight_ranges import State
@@ -198,26 +199,25 @@ class SharedGroups:
         """Settle a slice of locks, partition by partition; count the records and collect what came late."""
         group = self._groups.find(name)
         now_ms = self._clock.now_ms()
-        parts: dict[TopicPartition, list[RecordLock]] = {}
-        for lock in locks:
-            parts.setdefault(TopicPartition(lock.topic, lock.partition), []).append(lock)
+        parts: dict[TopicPartition, list[tuple[UUID, Lock]]] = {}
+        for first, count in _runs(locks):
+            claim = Lock(first.offset, first.offset + count, first.acquisition)
+            parts.setdefault(TopicPartition(first.topic, first.partition), []).append((first.topic_id, claim))
         settled = 0
         for partition, part in parts.items():
             shared = group.shares.get(partition) if group else None
             mine = []
-            for lock in part:
-                if shared is None or lock.topic_id != shared.topic.topic_id:
-                    late.append(lock)
+            for topic_id, claim in part:
+                if shared is None or topic_id != shared.topic.topic_id:
+                    late += _records_of(topic_id, partition, claim)
                 else:
-                    mine.append(Lock(lock.offset, lock.offset + 1, lock.acquisition))
+                    mine.append(claim)
             if shared is None or not mine:
                 continue
             acknowledged = how(shared.share, now_ms, mine)
             settled += acknowledged.records
-            late += [
-                RecordLock(shared.topic.topic_id, *partition, lock.base_offset, lock.acquisition)
-                for lock in acknowledged.late
-            ]
+            for claim in acknowledged.late:
+                late += _records_of(shared.topic.topic_id, partition, claim)
             self._changed(shared)
         return settled
 
@@ -299,3 +299,22 @@ class SharedGroups:
 
 def _release_after(delay_ms: int) -> Settle:
     return lambda share, now_ms, locks: share.release(now_ms, locks, delay_ms)
+
+
+def _runs(locks: Iterable[RecordLock]) -> Iterator[tuple[RecordLock, int]]:
+    """Join locks of one acquisition that follow each other: the first of each run, and how many they are."""
+    first, count = None, 0
+    for lock in locks:
+        if first and lock == (first.topic_id, first.topic, first.partition, first.offset + count, first.acquisition):
+            count += 1
+            continue
+        if first:
+            yield first, count
+        first, count = lock, 1
+    if first:
+        yield first, count
+
+
+def _records_of(topic_id: UUID, partition: TopicPartition, claim: Lock) -> Iterator[RecordLock]:
+    for offset in range(claim.base_offset, claim.end_offset):
+        yield RecordLock(topic_id, *partition, offset, claim.acquisition)

@@ -10,6 +10,8 @@ from mini_kafka.engine.clock import Clock
 
 MAX_WAIT_MS = 30_000
 """The longest long poll, unless the broker is told otherwise: proxies end requests that take a minute."""
+WOKEN_AT_ONCE = 100
+"""Who is woken looks again, which takes some 20 microseconds: after a hundred, other work on the loop has its turn."""
 
 
 class Waiters:
@@ -57,8 +59,9 @@ class Waiters:
     def notify(self, key: Hashable) -> None:
         """Wake everybody who waits for `key`."""
         if self._waiting:  # most appends find nobody, and need not even hash their key
-            for woken in self._waiting.pop(key, ()):
-                _wake(woken, notified=True)
+            waiting = self._waiting.pop(key, None)
+            if waiting is not None:
+                _wake_some(waiting)
 
     def close(self) -> None:
         """Wake everybody, and let nobody wait again."""
@@ -92,6 +95,14 @@ class Poll:
         if self.is_over:
             return False
         return await self._waiters.wait(keys, self._deadline_ms - self._clock.now_ms())
+
+
+def _wake_some(waiting: "set[asyncio.Future[bool]]") -> None:
+    """Wake those who wait, the rest of many in the loop's next turns."""
+    for _ in range(min(len(waiting), WOKEN_AT_ONCE)):
+        _wake(waiting.pop(), notified=True)
+    if waiting:
+        asyncio.get_running_loop().call_soon(_wake_some, waiting)
 
 
 def _wake(woken: "asyncio.Future[bool]", *, notified: bool) -> None:

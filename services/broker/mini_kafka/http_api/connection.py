@@ -88,8 +88,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self._owed, self._age_s = HEAD, 0.0
         if self._owed is HEAD:
             self._head_bytes += len(data)
-            if b"pgrade" in data or b"PGRADE" in data:
-                data = _without_upgrade(data)
+            data = _without_upgrade(data)
         self._parse(data)
         if self._owed is HEAD and self._head_bytes > self.limits.head_bytes:
             self._refuse(refusals.head_too_large(self.limits))
@@ -275,8 +274,11 @@ def _without_upgrade(data: bytes) -> bytes:
 
     The parser would stop at it, and lose the body. Java's HTTP client makes the offer with every first request.
     """
-    head, end, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE_FIELD.sub(b"\r\nx-ignored-upgrade:", head) + end + rest
+    end = data.find(b"\r\n\r\n")
+    head = data if end < 0 else data[:end]
+    if b"pgrade" not in head and b"PGRADE" not in head:  # of the usual kind; its body may be large, and is left alone
+        return data
+    return _UPGRADE_FIELD.sub(b"\r\nx-ignored-upgrade:", head) + data[len(head) :]
 
 
 def _answer_at_once(cycle: RequestResponseCycle, status: int, header_lines: bytes, body: bytes) -> bool:

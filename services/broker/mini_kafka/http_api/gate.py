@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import SAFE_METHODS, AccessPolicy, Head, read_head
+from mini_kafka.http_api.aside import INLINE_BODY_BYTES, aside
 from mini_kafka.http_api.body import check_encoding, check_length, check_media_type, read_body
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.call import Call, ClientGone, call_of
@@ -164,7 +165,8 @@ async def _serve_hot(hot: HotRoute, call: Call) -> bytes | None:
         arguments = ()
     else:
         check_media_type(call.head)
-        arguments = hot.arguments(await read_body(call.head, call.receive, call.bounds))
+        body = await read_body(call.head, call.receive, call.bounds)
+        arguments = await aside(len(body) > INLINE_BODY_BYTES, hot.arguments, body)
     answer = await hot.function(*arguments, call)
     return None if answer is None else answer.__pydantic_serializer__.to_json(answer)
 

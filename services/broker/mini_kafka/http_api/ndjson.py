@@ -4,7 +4,6 @@ A line that is wrong does not stop the others. Lines that came together are appe
 body is kept than one line. What becomes of each line is told to whoever wants to know, in the order of the lines.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,13 +12,12 @@ from starlette.types import Receive
 from mini_kafka.core.errors import BrokerError, InvalidRecord, RecordTooLarge
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Appended
+from mini_kafka.http_api.aside import INLINE_BODY_BYTES, aside
 from mini_kafka.http_api.call import Call, ClientGone
 from mini_kafka.http_api.record_input import InvalidInput, from_line
 
 LINES_AT_ONCE = 500
 """Lines that are appended together: enough to be fast, few enough that others get their turn."""
-INLINE_BYTES = 128 * 1024
-"""A longer line is parsed on a thread."""
 SHOWN_ERRORS = 100
 """How many lines that were refused the summary names."""
 
@@ -101,7 +99,7 @@ async def _append(call: Call, topic: str, batch: Sequence[tuple[int, bytes | Non
             done[line] = LineDone(line, reason=f"the line is over {limit} bytes (MINI_KAFKA_MAX_BODY_BYTES)")
             continue
         try:
-            good.append((line, await _read(text)))
+            good.append((line, await aside(len(text) > INLINE_BODY_BYTES, from_line, text)))
         except InvalidInput as error:
             done[line] = LineDone(line, reason=f"the line {error}")
     while good:
@@ -117,11 +115,6 @@ async def _append(call: Call, topic: str, batch: Sequence[tuple[int, bytes | Non
             done |= {line: LineDone(line, place) for (line, _), place in zip(good, places, strict=True)}
             break
     return [done[line] for line, _ in batch]
-
-
-async def _read(text: bytes) -> NewRecord:
-    """Read a line; a long one on a thread, so that others get their turn."""
-    return from_line(text) if len(text) <= INLINE_BYTES else await asyncio.to_thread(from_line, text)
 
 
 def _of_a_line(error: InvalidRecord | RecordTooLarge) -> str:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mini_kafka.engine.waiters import Waiters
+from mini_kafka.engine.waiters import WOKEN_AT_ONCE, Waiters
 from tests.support.clock import ManualClock
 from tests.support.tasks import outcome, settle
 
@@ -143,3 +143,32 @@ async def test_a_poll_without_time_does_not_wait(waiters: Waiters, wait_ms: int)
     assert poll.is_over
     assert await poll.news(["a"]) is False
     assert len(waiters) == 0
+
+
+async def test_of_many_who_wait_some_are_woken_at_a_time_and_all_in_the_end(waiters: Waiters) -> None:
+    woken: list[int] = []
+
+    async def wait(number: int) -> None:
+        assert await waiters.wait(["a"], 1000)
+        woken.append(number)
+
+    tasks = [asyncio.create_task(wait(number)) for number in range(5 * WOKEN_AT_ONCE // 2)]
+    await settle()
+    waiters.notify("a")
+    before = 0
+    while len(woken) < len(tasks):
+        await asyncio.sleep(0)
+        assert len(woken) - before <= WOKEN_AT_ONCE
+        before = len(woken)
+    assert len(waiters) == 0
+
+
+async def test_who_comes_while_many_are_woken_waits_for_the_next_notice(waiters: Waiters) -> None:
+    tasks = [asyncio.create_task(waiters.wait(["a"], 1000)) for _ in range(2 * WOKEN_AT_ONCE)]
+    await settle()
+    waiters.notify("a")
+    late = await start(waiters, "a")
+    assert all([await outcome(task) for task in tasks])
+    assert not late.done()
+    waiters.notify("a")
+    assert await outcome(late) is True

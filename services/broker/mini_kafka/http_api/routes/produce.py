@@ -3,7 +3,6 @@
 The gate calls the function directly, like the guide's busy routes; of FastAPI it needs its place in the document.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
@@ -18,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from mini_kafka.core.producer_sequences import ProducerSequence
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Appended
+from mini_kafka.http_api.aside import INLINE_BODY_BYTES, INLINE_RECORDS, aside
 from mini_kafka.http_api.body import read_body
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.connection import ENDED_BODY, PATIENT_BODY
@@ -33,9 +33,6 @@ from mini_kafka.http_api.request_id import request_id_of, with_request_id
 from mini_kafka.http_api.routes.topics import TopicName
 
 NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines"})
-INLINE_BODY_BYTES = 128 * 1024
-"""A larger body is parsed on a thread, so that others get their turn."""
-
 _PRODUCER_NAME = re.compile(r"[!-~]{1,249}")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _encode = msgspec.json.Encoder().encode
@@ -144,7 +141,7 @@ async def produce(topic: TopicName, request: Request, call: CallDep) -> Response
     body = await read_body(call.head, call.receive, call.bounds)
     if media_type == "application/json" or media_type.endswith("+json"):
         _refuse_record_parameters(query)
-        records = from_json(body) if len(body) <= INLINE_BODY_BYTES else await asyncio.to_thread(from_json, body)
+        records = await aside(len(body) > INLINE_BODY_BYTES, from_json, body)
         if len(records) > limits.request_records:
             raise RequestRefused(
                 RECORD_LIST_TOO_LARGE,
@@ -155,14 +152,12 @@ async def produce(topic: TopicName, request: Request, call: CallDep) -> Response
         key = None if query.key is None else query.key.encode()
         records = [NewRecord(body, key, (), query.timestamp, query.partition)]
     places = await call.engine.produce(call.caller, topic, records, create=True, sequence=sequence)
-    return Response(_places(places), media_type="application/json")
+    answer = await aside(len(places) > INLINE_RECORDS, _places, places)
+    return Response(answer, media_type="application/json")
 
 
 def _places(places: Sequence[Appended]) -> bytes:
-    return b'{"records":[%s]}' % b",".join(
-        b'{"partition":%d,"offset":%d,"timestamp":%d}' % (partition, offset, timestamp)
-        for partition, offset, timestamp in places
-    )
+    return b'{"records":[%s]}' % b",".join(map(b'{"partition":%d,"offset":%d,"timestamp":%d}'.__mod__, places))
 
 
 def _refuse_record_parameters(query: ProduceQuery) -> None:

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from mini_kafka.core.record_batch import Record
 from mini_kafka.engine.port import READ_BYTES, TopicDescription
+from mini_kafka.http_api.aside import INLINE_RECORDS, aside
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import problems
@@ -130,12 +131,15 @@ async def _read_once(call: Call, topic: TopicDescription, start: Start, query: R
     )
     found = await (call.while_connected(reading) if query.wait_ms else reading)
     token = str(ResumeToken(call.engine.epoch, found.topic_id, found.positions, start.partition))
+    is_long = len(found.records) > INLINE_RECORDS
     if media_type == JSON:
-        return Response(answer_json(found.records, query.show_as, token, found.up_to_date), media_type=JSON)
+        answer = await aside(is_long, answer_json, found.records, query.show_as, token, found.up_to_date)
+        return Response(answer, media_type=JSON)
     fields = {"mini-kafka-next": token, "mini-kafka-up-to-date": str(found.up_to_date).lower()}
     if media_type == TEXT:
         return Response(value_lines(found.records), headers=fields, media_type=TEXT)
-    return Response(json_lines(found.records, query.show_as), headers=fields, media_type=NDJSON)
+    lines = await aside(is_long, json_lines, found.records, query.show_as)
+    return Response(lines, headers=fields, media_type=NDJSON)
 
 
 @router.get(
