@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 COMPOSE ?= docker compose
 export INPUT ?=
+# Without bytecode every process of every run compiles the tests anew, which takes longer than most of them.
+unexport PYTHONDONTWRITEBYTECODE
 # An interrupted first run leaves an environment without pip: make it anew.
 MAKE_VENV := $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -54,7 +56,7 @@ check: $(VENV)/dev.stamp ## formatting, lint, types, import contracts, unit and 
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q tests/unit tests/contract --hypothesis-profile=fast --numprocesses auto
+	@$(BIN)/pytest -q tests/unit tests/contract --hypothesis-profile=fast --numprocesses auto --dist worksteal
 
 test: check ## every test, with containers and the compose stack
 	@$(BIN)/pytest tests

@@ -1,7 +1,7 @@
 """Run every benchmark, one after the other."""
 
-from bench import http_publish, memory, startup
+from bench import http_batch, http_publish, in_flight, loop_holds, memory, memory_live, startup
 
-for benchmark in (startup, memory, http_publish):
+for benchmark in (startup, memory, memory_live, in_flight, loop_holds, http_publish, http_batch):
     print(f"\n## {benchmark.__name__}\n")
     benchmark.main()

@@ -1,4 +1,4 @@
-"""The peer: the same two endpoints as a beginner would write them, with FastAPI, Pydantic models, lists and dicts."""
+"""The peer: the same endpoints as a beginner would write them, with FastAPI, Pydantic models, lists and dicts."""
 
 from fastapi import FastAPI, HTTPException, Response
 from pydantic import BaseModel
@@ -88,3 +88,17 @@ async def consume(request: ConsumeRequest) -> Message | Response:
         return Response(status_code=204)
     offsets[request.consumer_id] = offset + 1
     return messages[offset]
+
+
+@app.post("/produce_many")
+async def produce_many(requests: list[PublishRequest]) -> dict[str, str | int]:
+    """Append messages."""
+    for request in requests:
+        answer = await produce(request)
+    return answer
+
+
+@app.get("/messages")
+async def read_messages(topic: str, offset: int, limit: int) -> list[Message]:
+    """Give messages from an offset on."""
+    return topics[topic][offset : offset + limit]

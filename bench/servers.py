@@ -1,7 +1,11 @@
 """The servers to measure, each a process of its own on a free port."""
 
+import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +30,19 @@ class Server:
 
     def resident_mib(self) -> float:
         """Give its resident memory, in MiB."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        return self._status_mib("VmRSS:")
+
+    def peak_mib(self) -> float:
+        """Give the most resident memory that it ever had, in MiB."""
+        return self._status_mib("VmHWM:")
+
+    def _status_mib(self, field: str) -> float:
+        return int(Path(f"/proc/{self.pid}/status").read_text().partition(field)[2].split()[0]) / 1024
+
+    def cpu_seconds(self) -> float:
+        """Give the processor time that it has used, which other programs on the machine disturb least."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # user and system time, proc(5)
 
 
 @contextmanager
@@ -50,6 +65,28 @@ def plain_app() -> Iterator[Server]:
     )
     with _running([sys.executable, "-c", code]) as it:
         yield it
+
+
+def has_redis() -> bool:
+    """Tell whether this machine has a Redis to compare with."""
+    return shutil.which("redis-server") is not None
+
+
+@contextmanager
+def redis_server() -> Iterator[Server]:
+    """Run Redis without persistence: RAM alone, as the others."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no",
+                   "--dir", folder]  # fmt: skip
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            wait_until_open(port)
+            yield Server(f"redis://127.0.0.1:{port}", process.pid)
+        finally:
+            process.terminate()
+            process.wait()
 
 
 @contextmanager
@@ -77,3 +114,17 @@ def wait_until_ok(url: str, seconds: float = 30) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(url)
         time.sleep(POLL_S)
+
+
+def wait_until_open(port: int, seconds: float = 30) -> None:
+    """Poll until somebody listens."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+        else:
+            return

@@ -123,7 +123,10 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(description="a reference that identifies the kind of error", examples=["about:blank"])
+    type: str = Field(
+        description="the kind of error: a reference to its explanation at this broker",
+        examples=["/errors/UNKNOWN_TOPIC_OR_PARTITION"],
+    )
     title: str = Field(description="the kind of error in a few words")
     status: int = Field(description="the HTTP status again, for bodies that travel alone")
     detail: str = Field(description="what went wrong this time, and what to do about it")

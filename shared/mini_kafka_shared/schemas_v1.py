@@ -98,21 +98,17 @@ class TopicOffsets(Shown):
     offsets: list[PartitionOffset]
 
 
-class BrokerLimits(Shown):
-    """What a client has to keep within."""
-
-    max_body_bytes: int
-    max_records_per_request: int
-    max_streams: int
-
-
 class Broker(Shown):
     """What this broker is."""
 
     version: str
     epoch: str = Field(description="a random id of this life of the log; another start has another one")
     engine: str = Field(description="what answers: `memory` keeps records in RAM")
-    limits: BrokerLimits
+    kafka: str | None = Field(default=None, description="where Kafka clients connect, as HOST:PORT, or null")
+    limits: dict[str, int | float] = Field(
+        description="what a client has to keep within, by the names of the settings, in bytes, ms or s",
+        examples=[{"max_body_bytes": 8388608}],
+    )
 
 
 class TextRecord(Wish):

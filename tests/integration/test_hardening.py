@@ -5,12 +5,15 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 import requests
 
+from mini_kafka.connection_limit import RESERVE
+from mini_kafka.listening import KEEPALIVE, bind
+from tests.integration.deadlines import wait_until
 from tests.integration.programs import BIN, FREE_PORTS, Program
 
 MIB = 1024 * 1024
@@ -163,3 +166,27 @@ def test_sigterm_answers_50_long_polls_and_ends_with_0_within_2_s() -> None:
         answers = [read_to_end(connection) for connection in polls]
         assert {answer.partition(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 204 No Content"}
         assert not [line for line in program.err if "Traceback" in line or "ERROR" in line]
+
+
+def test_past_the_limit_of_connections_health_is_answered_and_a_connection_that_ends_makes_room() -> None:
+    with Program(BIN / "mini-kafka", "--http-port", "0", "--max-connections", "3") as program, ExitStack() as kept:
+        broker = LiveBroker(program)
+        first, *_ = [kept.enter_context(broker.connect(b"")) for _ in range(3)]
+        get = b"GET %s HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        assert read_to_end(broker.connect(get % b"/v1")).startswith(b"HTTP/1.1 503 ")
+        assert read_to_end(broker.connect(get % b"/livez")).startswith(b"HTTP/1.1 200 ")
+        for _ in range(RESERVE):
+            kept.enter_context(broker.connect(b""))
+        with broker.connect(b"") as past_the_reserve, suppress(ConnectionResetError):
+            assert past_the_reserve.recv(1) == b""
+        first.close()
+        wait_until(lambda: requests.get(f"{broker.url}/v1", timeout=20).ok, "the place is free again")
+
+
+def test_the_kernel_asks_silent_clients_whether_they_are_there() -> None:
+    with bind("127.0.0.1", 0, flags="") as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            if hasattr(socket, "TCP_KEEPIDLE"):
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE["TCP_KEEPIDLE"]

@@ -158,3 +158,34 @@ def test_a_stalled_reader_holds_up_nobody_and_costs_little(broker: LiveBroker) -
         last = came.rpartition(b"event: missed\nid: ")[2]
         dropped = json.loads(last.partition(b"data: ")[2].partition(b"\n")[0])
         assert last.partition(b'"offset":')[2].startswith(b"%d," % dropped["end_offset"])
+
+
+@pytest.mark.parametrize("ack", ["all", "each"])
+def test_a_broker_that_stops_tells_a_client_of_lines_what_it_appended(ack: str) -> None:
+    with Program(BIN / "mini-kafka", "--http-port", "0") as program:
+        broker = LiveBroker(program)
+        connection = broker.connect(lines_head(ack) + chunk(b'{"value": "a"}\n{"value": "b"}\n{"value": "lo'))
+        wait_until(lambda: requests.get(f"{broker.url}{RECORDS}", timeout=20).ok, "the topic is there")
+        program.signal_group(signal.SIGTERM)
+        head, _, body = read_to_end(connection).partition(b"\r\n\r\n")
+        assert program.end(seconds=2) == 0
+        assert not [line for line in program.err if "Traceback" in line or "ERROR" in line]
+        if ack == "each":
+            assert b'{"line":3,"detail":"the broker is stopping' in body
+        else:
+            assert head.startswith(b"HTTP/1.1 503 ")
+            problem = json.loads(body)
+            assert (problem["code"], problem["appended"], problem["next_line"]) == ("BROKER_NOT_AVAILABLE", 2, 3)
+            assert problem["partitions"] == [{"partition": 0, "first_offset": 0, "last_offset": 1, "count": 2}]
+
+
+def test_a_token_of_as_many_partitions_as_there_may_be_goes_back_in_a_url(broker: LiveBroker) -> None:
+    topic = "/v1/topics/wide"
+    assert requests.put(broker.url + topic, json={"partitions": 10_000}, timeout=20).status_code == 201
+    token = requests.get(f"{broker.url}{topic}/records", timeout=20).json()["next"]
+    requests.post(f"{broker.url}{topic}/records", data=b"new", timeout=20)
+    answer = requests.get(f"{broker.url}{topic}/records", params={"from": token}, timeout=20)
+    assert [record["value"] for record in answer.json()["records"]] == ["new"]
+    too_long = requests.get(f"{broker.url}{topic}/records", params={"from": "t." + "A" * 70_000}, timeout=20)
+    assert too_long.status_code == 431
+    assert "MINI_KAFKA_MAX_HEAD_BYTES" in too_long.json()["detail"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Receive
 
 JSON = (("content-type", "application/json"),)
 
@@ -52,10 +52,11 @@ class Client:
         *,
         more_to_come: bool = False,
         answer: Answer | None = None,
+        receive: Receive | None = None,
     ) -> Answer:
         """Send a request, its body in chunks, and take the whole answer; status 0 when there is none.
 
-        An `answer` that is given fills while it comes.
+        An `answer` that is given fills while it comes; `receive` takes the place of the chunks.
         """
         answer = answer or Answer()
         waiting = [
@@ -63,7 +64,7 @@ class Client:
             for number, chunk in enumerate(chunks, 1)
         ]
 
-        async def receive() -> Message:
+        async def next_chunk() -> Message:
             if waiting:
                 return waiting.pop(0)
             await self.gone.wait()
@@ -91,5 +92,5 @@ class Client:
             "server": ("127.0.0.1", 8000),
             "extensions": self.extensions,
         }
-        await self.app(scope, receive, send)
+        await self.app(scope, receive or next_chunk, send)
         return answer

@@ -7,7 +7,9 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from mini_kafka.http_api.connection import ANSWER, GuardedHttpProtocol, Limits
+from mini_kafka.connection_limit import ConnectionLimit
+from mini_kafka.http_api.bounds import Limits
+from mini_kafka.http_api.connection import ANSWER, GuardedHttpProtocol
 from mini_kafka.measures import Traffic
 from tests.support.tasks import settle
 
@@ -20,8 +22,8 @@ LAST_GET = GET.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
 class Wire(asyncio.Transport):
     """A transport that keeps what was written."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        super().__init__({"peername": (address, 50_000)})
         self.writes: list[bytes] = []
         self.closed = self.aborted = False
         self.reading = True
@@ -53,14 +55,17 @@ class Wire(asyncio.Transport):
 class Connection:
     """One guarded connection to an application that answers when told to."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, connection_limit: ConnectionLimit | None = None, address: str = "127.0.0.1", pipelined: int = 100
+    ) -> None:
         self.answer_now = asyncio.Event()
-        self.wire = Wire()
+        self.wire = Wire(address)
         config = uvicorn.Config(self.app, http=GuardedHttpProtocol, interface="asgi3", lifespan="off", log_config=None)
         state = ServerState()
         state.default_headers = [(b"date", b"Thu, 01 Jan 1970 00:00:00 GMT")]
         self.protocol = GuardedHttpProtocol(config, state, {})
-        self.protocol.limits = Limits(header=10, body=30, idle=60, head_bytes=5000)
+        self.protocol.limits = Limits(10, 30, 60, head_bytes=5000, pipelined=pipelined, pipelined_body_bytes=1000)
+        self.protocol.connection_limit = connection_limit or ConnectionLimit(10)
         self.protocol.traffic = self.traffic = Traffic("http", ("method", "route"))
         self.protocol.connection_made(self.wire)
 
@@ -81,8 +86,8 @@ class Connection:
         return not self.wire.closed
 
 
-def run(story: Callable[[Connection], "asyncio.Future[None] | object"]) -> None:
+def run(story: Callable[[Connection], "asyncio.Future[None] | object"], pipelined: int = 100) -> None:
     async def inside() -> None:
-        await story(Connection())  # type: ignore[misc]
+        await story(Connection(pipelined=pipelined))  # type: ignore[misc]
 
     asyncio.run(inside())

@@ -34,9 +34,11 @@ async def acquire(
     )  # fmt: skip
 
 
-async def start_acquire(engine: MemoryEngine, *topics: str, wait_ms: int = 10_000, group: str = "g") -> Acquiring:
+async def start_acquire(
+    engine: MemoryEngine, *topics: str, wait_ms: int = 10_000, group: str = "g", member: str | None = None
+) -> Acquiring:
     """Start a call that waits."""
-    task = asyncio.create_task(acquire(engine, *topics, wait_ms=wait_ms, group=group))
+    task = asyncio.create_task(acquire(engine, *topics, wait_ms=wait_ms, group=group, member=member))
     await settle()
     return task
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp
 
+from mini_kafka.connection_limit import ConnectionLimit
 from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.clock import Clock
@@ -21,8 +22,7 @@ from mini_kafka.engine.memory import EngineConfig
 from mini_kafka.engine.memory_log import MemoryLogEngine
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import AccessPolicy
-from mini_kafka.http_api.bounds import Bounds, HttpLimits
-from mini_kafka.http_api.connection import Limits
+from mini_kafka.http_api.bounds import Bounds, HttpLimits, Limits
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoutes
 from mini_kafka.http_api.server import HttpServer
@@ -34,7 +34,7 @@ from mini_kafka.kafka_wire.registry import APIS
 from mini_kafka.kafka_wire.server import KafkaServer
 from mini_kafka.listening import Address, Listener, bind
 from mini_kafka.measures import LoopLag, Measures, Traffic
-from mini_kafka.settings import BrokerSettings
+from mini_kafka.settings import LIMITS, BrokerSettings, connections_that_fit
 from mini_kafka_shared.logging_setup import say
 from mini_kafka_shared.settings import text_of
 
@@ -57,6 +57,18 @@ def raise_open_files_limit() -> None:
         return
 
 
+def fit_open_files(settings: BrokerSettings) -> BrokerSettings:
+    """Let no more connections in than there may be open files, or the next one could not even be refused."""
+    fit = connections_that_fit(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    if settings.max_connections <= fit:
+        return settings
+    logger.warning(
+        "the limit of open files leaves %d connections, and not MINI_KAFKA_MAX_CONNECTIONS (%d): raise ulimit -n",
+        fit, settings.max_connections,
+    )  # fmt: skip
+    return settings.model_copy(update={"max_connections": fit})
+
+
 def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> MemoryLogEngine:
     """Build the engine that the settings describe."""
     return MemoryLogEngine(
@@ -65,6 +77,7 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
             num_partitions=settings.num_partitions,
             max_partitions=settings.max_partitions,
             max_groups=settings.max_groups,
+            group_max_size=settings.group_max_size,
             max_decompressed_bytes=int(settings.max_decompressed_bytes),
             auto_create_topics=settings.auto_create_topics_enable,
             max_wait_ms=settings.max_wait_ms,
@@ -103,7 +116,20 @@ def build_bounds(settings: BrokerSettings) -> Bounds:
             request_records=settings.max_records_per_request,
             streams=settings.max_streams,
             metrics_partitions=settings.metrics_max_partitions,
-        )
+        ),
+        {name: getattr(settings, name) for name in LIMITS},
+    )
+
+
+def build_limits(settings: BrokerSettings) -> Limits:
+    """Build the limits of one HTTP connection."""
+    return Limits(
+        header=settings.header_timeout,
+        body=settings.body_timeout,
+        idle=settings.idle_timeout,
+        head_bytes=int(settings.max_head_bytes),
+        pipelined=settings.max_pipelined,
+        pipelined_body_bytes=int(settings.max_pipelined_body_bytes),
     )
 
 
@@ -116,7 +142,9 @@ def kafka_settings(settings: BrokerSettings) -> Mapping[str, BrokerSetting]:
     }
 
 
-def build_kafka_servers(settings: BrokerSettings, engine: LogEngine, traffic: Traffic) -> list[KafkaServer]:
+def build_kafka_servers(
+    settings: BrokerSettings, engine: LogEngine, connections: ConnectionLimit, traffic: Traffic
+) -> list[KafkaServer]:
     """Build the listeners for Kafka clients: as many as the settings want, and none without a port.
 
     Raises:
@@ -134,7 +162,7 @@ def build_kafka_servers(settings: BrokerSettings, engine: LogEngine, traffic: Tr
     for listener in wanted:
         listening = bind(listener.address.host, listener.address.port, flags=flags)
         advertiser = Advertiser(Address.of(listening).port, advertised.get(listener.name), published, gateway)
-        servers.append(KafkaServer(listening, APIS, engine, identity, advertiser, traffic, limit))
+        servers.append(KafkaServer(listening, APIS, engine, identity, advertiser, connections, traffic, limit))
     return servers
 
 
@@ -159,12 +187,11 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     engine = build_engine(settings)
     bounds = build_bounds(settings)
     gate = Gate(engine, AccessPolicy(settings.allowed_hosts), bounds)
-    limits = Limits(settings.header_timeout, settings.body_timeout, settings.idle_timeout, int(settings.max_head_bytes))
-    server = HttpServer(
-        gate, bind(settings.host, settings.http_port, flags="--host and --http-port"), limits, gate.traffic
-    )
+    connections = ConnectionLimit(settings.max_connections, settings.max_connections_per_address)
+    listening = bind(settings.host, settings.http_port, flags="--host and --http-port")
+    server = HttpServer(gate, listening, build_limits(settings), connections, gate.traffic)
     kafka_traffic = Traffic("kafka", ("api",))
-    kafka_servers = build_kafka_servers(settings, engine, kafka_traffic)
+    kafka_servers = build_kafka_servers(settings, engine, connections, kafka_traffic)
     lag = LoopLag()
     lag.start()
     await server.start()
@@ -195,6 +222,7 @@ async def run(settings: BrokerSettings) -> None:
         CannotListen: the address cannot be had.
     """
     raise_open_files_limit()
+    settings = fit_open_files(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

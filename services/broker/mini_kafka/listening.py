@@ -9,6 +9,9 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - what a listener without a host means in K
 BACKLOG = 2048
 """Connections that the kernel holds while the loop is busy; the kernel cuts it to its own limit."""
 
+KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""When a silent connection is asked for the first time, how often then, in seconds, and how often in vain."""
+
 
 class CannotListen(Exception):
     """The address is taken, not ours or not allowed; the text says which setting to change."""
@@ -23,10 +26,24 @@ def bind(host: str, port: int, *, flags: str) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         both = host == "::" and socket.has_dualstack_ipv6()
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
+        listening = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except (OSError, UnicodeError) as error:  # a name that no name server could know is a UnicodeError
         reason = _reason(error)
         raise CannotListen(f"cannot listen on {host}:{port}: {reason}: choose another address with {flags}") from error
+    _notice_dead_peers(listening)
+    return listening
+
+
+def _notice_dead_peers(listening: socket.socket) -> None:
+    """Let the kernel ask silent peers whether they are there: every accepted connection inherits it.
+
+    A client whose machine is gone says nothing. Most answers that go on find it out by what they write; a stream of
+    plain values may have nothing to write for hours, and a Kafka client nothing to ask.
+    """
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):  # macOS and Windows lack some
+            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _reason(error: OSError | UnicodeError) -> str:

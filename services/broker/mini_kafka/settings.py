@@ -1,5 +1,6 @@
 """The broker's settings: every limit has a name, a reason and a default. Read by `bootstrap` alone."""
 
+import resource
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,10 @@ from mini_kafka_shared.settings import CommaSeparated, HostAndPort, Settings
 INT64_MAX = 2**63 - 1
 GIB = 1024**3
 WITHOUT_CONTAINER_LIMIT = 1 * GIB
+FILES_WITHOUT_HARD_LIMIT = 10_240
+"""macOS names no hard limit, and takes this one."""
+OTHER_FILES = 128
+"""Open files that are no connections: the 64 in reserve, what listens, the loop's own, standard input and output."""
 CGROUP_LIMIT_FILES = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
@@ -27,6 +32,22 @@ def container_memory_limit() -> int | None:
         if limit < 2**60:  # version 1 writes "no limit" as almost 2**63
             return limit
     return None
+
+
+def most_open_files() -> int:
+    """Give the number of files that this process may ever have open: `bootstrap` raises its limit as far as it can."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return FILES_WITHOUT_HARD_LIMIT if hard == resource.RLIM_INFINITY else hard
+
+
+def connections_that_fit(open_files: int) -> int:
+    """Give the number of connections that leave enough open files for all else."""
+    return max(1, open_files - OTHER_FILES)
+
+
+def default_max_connections() -> int:
+    """Take 10,000 connections, or as many as the limit of open files lets there be."""
+    return min(10_000, connections_that_fit(most_open_files()))
 
 
 def default_memory_limit() -> ByteSize:
@@ -124,12 +145,17 @@ class BrokerSettings(Settings):
     max_partitions: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=10_000,
         description="How many partitions all topics may have together: each costs memory and time even when it is "
-        "empty; over it a topic is refused with 429.",
+        "empty; over it a topic is refused with 429. It bounds topics too, since each has one or more.",
     )
     max_groups: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
         default=10_000,
         description="How many groups and consumers may have offsets: their names are kept until their topic is "
         "deleted; over it a new one is refused with 429.",
+    )
+    group_max_size: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=1000,
+        description="How many members a group may have at work, waiting for records or holding some: one record wakes "
+        "all who wait (Kafka's group.max.size); over it: 429.",
     )
     auto_create_topics_enable: bool = Field(
         default=True,
@@ -178,9 +204,6 @@ class BrokerSettings(Settings):
     )
     group_max_session_timeout_ms: SessionTimeout = Field(
         default=1_800_000, description="The longest session time-out of a group's member, in milliseconds."
-    )
-    group_max_size: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
-        default=2**31 - 1, description="How many members a consumer group may have."
     )
     offsets_retention_minutes: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
         default=10_080,
@@ -231,6 +254,28 @@ class BrokerSettings(Settings):
         description="How many partitions of topics, and of groups, /metrics shows one by one: each is some lines of "
         "every scrape; over it, topics and groups are left out whole, and counted.",
     )
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default_factory=default_max_connections,
+        description="How many connections may be open. Over it 64 more are read to their first request: health checks "
+        "are answered, all else gets 503; past those a connection is closed at once. "
+        "Unset: 10000, or what the limit of open files leaves.",
+    )
+    max_connections_per_address: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        default=0,
+        description="How many connections one address may have; 0 for no limit, because behind NAT, as in Docker, all "
+        "clients have one address. Over it: as over MINI_KAFKA_MAX_CONNECTIONS.",
+    )
+    max_pipelined: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        default=100,
+        description="How many requests of a connection may wait behind the one that is being answered: more is sent by "
+        "no client that reads. Over it: 429, and the connection ends.",
+    )
+    max_pipelined_body_bytes: Annotated[ByteSize, Field(ge=0, le=2**40)] = Field(
+        default=ByteSize(64 * 1024),
+        title="SIZE",
+        description="How large the body of a request may be that waits behind another, in bytes or as 64KiB: it is "
+        "kept meanwhile. Over it: 429, and the connection ends.",
+    )
     max_wait_ms: Annotated[int, Field(ge=0, le=86_400_000)] = Field(
         default=30_000, description="The longest long poll, in milliseconds; a longer wait_ms is cut to it."
     )
@@ -266,3 +311,14 @@ class BrokerSettings(Settings):
     idle_timeout: Seconds = Field(
         default=60, title="SECONDS", description="How long a connection may stay open without a request, in seconds."
     )
+
+
+LIMITS = (
+    "memory_limit", "max_partitions", "max_groups", "group_max_size", "message_max_bytes",
+    "max_head_bytes", "max_body_bytes", "max_buffered_body_bytes", "max_records_per_request", "max_decompressed_bytes",
+    "max_streams", "metrics_max_partitions", "max_connections", "max_connections_per_address", "max_pipelined",
+    "max_pipelined_body_bytes",
+    "max_wait_ms", "share_max_delivery_count", "share_max_in_flight", "share_max_lock_ms",
+    "header_timeout", "body_timeout", "idle_timeout",
+)  # fmt: skip
+"""The settings that are limits: `GET /v1` shows them."""

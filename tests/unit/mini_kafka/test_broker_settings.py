@@ -7,8 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from mini_kafka import settings as broker_settings
-from mini_kafka.bootstrap import build_engine, raise_open_files_limit
+from mini_kafka.bootstrap import build_engine, build_limits, fit_open_files, raise_open_files_limit
+from mini_kafka.connection_limit import RESERVE
 from mini_kafka.core.topic_config import TopicConfig
+from mini_kafka.http_api.bounds import Limits
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.settings import environment_name, is_injected_by_kubernetes, load
 
@@ -67,6 +69,7 @@ def test_the_settings_reach_the_engine() -> None:
         message_max_bytes=3000,
         log_message_timestamp_type="LogAppendTime",
         max_wait_ms=4000,
+        group_max_size=9,
         share_max_delivery_count=2,
         share_max_in_flight=20,
         share_max_lock_ms=5000,
@@ -74,7 +77,7 @@ def test_the_settings_reach_the_engine() -> None:
     )
     config = build_engine(settings)._config
     assert (config.memory_limit, config.num_partitions, config.auto_create_topics) == (2 * 1024**2, 3, False)
-    assert config.max_wait_ms == 4000
+    assert (config.max_wait_ms, config.group_max_size) == (4000, 9)
     assert (config.share_max_delivery_count, config.share_max_in_flight) == (2, 20)
     assert (config.share_max_lock_ms, config.dead_letter_topic) == (5000, "dead")
     assert config.topic_defaults.as_mapping() == TopicConfig().as_mapping() | {
@@ -98,6 +101,41 @@ def test_a_dead_letter_topic_is_a_name_with_one_place_for_the_topic(name: str) -
     for wrong in ("no name", "{topic}{topic}", "{group}.dlq"):
         with pytest.raises(ValidationError):
             BrokerSettings(dead_letter_topic=wrong)
+
+
+@pytest.mark.parametrize(
+    ("hard", "expected"),
+    [(1_048_576, 10_000), (resource.RLIM_INFINITY, 10_000), (4096, 3968), (256, 128), (64, 1)],
+)
+def test_the_limit_of_connections_is_what_the_open_files_leave(
+    monkeypatch: pytest.MonkeyPatch, hard: int, expected: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (64, hard))
+    assert BrokerSettings().max_connections == expected
+    assert BrokerSettings(max_connections=7).max_connections == 7
+
+
+def test_more_connections_than_open_files_are_cut_and_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (1024, 1024))
+    assert fit_open_files(BrokerSettings()).max_connections == 896
+    assert fit_open_files(BrokerSettings(max_connections=500)).max_connections == 500
+    assert not caplog.records
+    assert fit_open_files(BrokerSettings(max_connections=897)).max_connections == 896
+    assert "MINI_KAFKA_MAX_CONNECTIONS (897)" in caplog.text
+
+
+def test_the_reserve_fits_into_the_files_that_are_kept_for_all_else() -> None:
+    assert broker_settings.OTHER_FILES >= RESERVE + 32
+
+
+def test_the_settings_reach_the_connections() -> None:
+    settings = BrokerSettings(
+        header_timeout=1, body_timeout=2, idle_timeout=3, max_head_bytes=4096, max_pipelined=5,
+        max_pipelined_body_bytes=6,
+    )  # fmt: skip
+    assert build_limits(settings) == Limits(1, 2, 3, 4096, 5, 6)
 
 
 @pytest.mark.parametrize(

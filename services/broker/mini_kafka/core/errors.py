@@ -10,6 +10,7 @@
     ├── InvalidConfig             a config's name or value
     ├── PartitionLimitReached     the broker has as many partitions as it may have
     ├── GroupLimitReached         as many groups have committed offsets as may
+    ├── MemberLimitReached        as many members are at work in a group as may
     ├── GroupNotFound             no group of this name has offsets or members
     ├── GroupNotEmpty             to be deleted while it has members or holds locks
     ├── GroupKindConflict         a call of another kind than the group is while it has members
@@ -93,8 +94,6 @@ class InvalidConfig(BrokerError):
 class PartitionLimitReached(BrokerError):
     """All topics together have as many partitions as the broker allows."""
 
-    retry_after_s = 1
-
     def __init__(self, held: int, wanted: int, limit: int) -> None:
         super().__init__(
             f"the broker has {held} partitions, and {wanted} more would pass MINI_KAFKA_MAX_PARTITIONS ({limit}):"
@@ -105,12 +104,20 @@ class PartitionLimitReached(BrokerError):
 class GroupLimitReached(BrokerError):
     """As many groups, consumers among them, have committed offsets as the broker allows."""
 
-    retry_after_s = 1
-
     def __init__(self, group: str, limit: int) -> None:
         super().__init__(
             f"group {group!r} would be one more than MINI_KAFKA_MAX_GROUPS ({limit}):"
             " use the names of earlier groups or consumers again, delete their topics, or raise the limit"
+        )
+
+
+class MemberLimitReached(BrokerError):
+    """As many members are at work in a group as the broker allows."""
+
+    def __init__(self, group: str, limit: int) -> None:
+        super().__init__(
+            f"group {group!r} would have one member more than MINI_KAFKA_GROUP_MAX_SIZE ({limit}):"
+            " wait until another has done its records, or raise the limit"
         )
 
 
@@ -352,8 +359,6 @@ class UnknownConsumer(BrokerError):
 class MemoryLimitReached(BrokerError):
     """The log's memory is full; reads and commits go on, and the same produce may succeed later."""
 
-    retry_after_s = 1
-
     def __init__(self, used: int, wanted: int, limit: int) -> None:
         super().__init__(
             f"the log holds {used} bytes, and {wanted} more would pass MINI_KAFKA_MEMORY_LIMIT ({limit}):"
@@ -363,8 +368,6 @@ class MemoryLimitReached(BrokerError):
 
 class BrokerStopping(BrokerError):
     """The broker is shutting down and takes no new work."""
-
-    retry_after_s = 1
 
     def __init__(self) -> None:
         super().__init__("the broker is stopping: try again when it has started again")

@@ -22,7 +22,7 @@ offset, and at most one range between two records in flight above it.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
 from typing import NamedTuple
 
 from mini_kafka.core.done_offsets import DoneOffsets
@@ -124,6 +124,11 @@ class SharePartition:
     def count(self, state: State) -> int:
         """Count the records in flight that are in a state."""
         return self._ranges.counts[state]
+
+    @property
+    def members(self) -> KeysView[str | None]:
+        """Who has acquired records and holds them."""
+        return self._ranges.held.keys()
 
     def held_by_member(self) -> dict[str | None, int]:
         """Count the records that each member has acquired; None stands for consumers without a member id."""

@@ -7,6 +7,7 @@ out in the end, and a call that is cancelled gives its records back. It waits fo
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from mini_kafka.core.in_flight_ranges import State
@@ -18,6 +19,7 @@ from mini_kafka.engine.group_values import AcquiredRecord, RecordLock
 from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.port import READ_BYTES
 from mini_kafka.engine.reader import COLLECTED_BATCHES, Reader
+from mini_kafka.engine.rows import rows
 
 RANGES_PER_SLICE = 200
 """Ranges of records in flight that are worked on before others get their turn: a millisecond or two."""
@@ -156,13 +158,18 @@ class Acquiring:
     def _still_held(self, taken: Sequence[_Taken]) -> list[AcquiredRecord]:
         """Give the records that were taken and read, and are still locked."""
         now_ms = self._clock.now_ms()
-        answer = []
+        answer: list[AcquiredRecord] = []
         for shared, acquired, records in taken:
             (base, end, acquisition), delivery_count, deadline_ms = acquired
-            whole = len(records) >= end - base and shared.share.holds(now_ms, acquired.lock)
-            topic_id, (topic, partition) = shared.topic.topic_id, shared.partition
-            for offset in range(base, end):
-                if whole or (offset in records and shared.share.holds(now_ms, Lock(offset, offset + 1, acquisition))):
-                    lock = RecordLock(topic_id, topic, partition, offset, acquisition)
-                    answer.append(AcquiredRecord(topic, partition, records[offset], delivery_count, lock, deadline_ms))
+            offsets: Sequence[int] = range(base, end)
+            if len(records) < end - base or not shared.share.holds(now_ms, acquired.lock):
+                offsets = [
+                    offset
+                    for offset in offsets
+                    if offset in records and shared.share.holds(now_ms, Lock(offset, offset + 1, acquisition))
+                ]
+            topic, partition = (repeat(each) for each in shared.partition)
+            locks = rows(RecordLock, repeat(shared.topic.topic_id), topic, partition, offsets, repeat(acquisition))
+            found = map(records.__getitem__, offsets)
+            answer += rows(AcquiredRecord, topic, partition, found, repeat(delivery_count), locks, repeat(deadline_ms))
         return answer

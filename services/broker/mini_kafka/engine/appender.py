@@ -7,7 +7,7 @@ unless all of it fits. Between the check and the last append there is no `await`
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import chain, islice
+from itertools import chain, repeat
 
 from mini_kafka.core import record_batch
 from mini_kafka.core.errors import InvalidRecord, MemoryLimitReached, RecordTooLarge
@@ -20,6 +20,7 @@ from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.compactor import Compactor
 from mini_kafka.engine.port import Appended
 from mini_kafka.engine.retention_sweeper import RetentionSweeper
+from mini_kafka.engine.rows import rows
 from mini_kafka.engine.waiters import Waiters
 
 logger = logging.getLogger(__name__)
@@ -108,17 +109,18 @@ class Appender:
     ) -> list[Appended]:
         """Append the batches that `records` became, and say where each record came to lie."""
         log = topic.logs[partition]
-        places: list[Appended] = []
-        remaining = iter(records)
+        offsets: list[int] = []
         for batch in batches:
             offset = log.append(batch)
             self._sweeper.appended(log, topic.config)
-            for record in islice(remaining, record_batch.record_count(batch)):
-                timestamp_ms = now_ms if topic.config.log_append_time else record.timestamp_ms
-                places.append(Appended(partition, offset, now_ms if timestamp_ms is None else timestamp_ms))
-                offset += 1
+            offsets += range(offset, offset + record_batch.record_count(batch))
+        timestamps = (
+            repeat(now_ms)
+            if topic.config.log_append_time
+            else [now_ms if record.timestamp_ms is None else record.timestamp_ms for record in records]
+        )
         self._waiters.notify(log)
-        return places
+        return rows(Appended, repeat(partition), offsets, timestamps)
 
 
 async def with_partitions(topic: Topic, records: Sequence[NewRecord]) -> Sequence[NewRecord]:
@@ -152,19 +154,18 @@ def _check(topic: Topic, records: Sequence[NewRecord]) -> None:
     """
     partitions = len(topic.logs)
     max_bytes = topic.config.max_message_bytes
-    for index, record in enumerate(records):
-        size = len(record.value or b"") + len(record.key or b"")
+    needs_key = topic.config.compacts
+    for index, (value, key, _, timestamp_ms, partition) in enumerate(records):
+        size = len(value or b"") + len(key or b"")
         if size > max_bytes:
             raise RecordTooLarge(index, size + record_batch.HEADER_BYTES, max_bytes)
-        if record.partition is not None and not 0 <= record.partition < partitions:
+        if partition is not None and not 0 <= partition < partitions:
             raise InvalidRecord(
-                index, f"is for partition {record.partition}, and topic {topic.name!r} has 0 to {partitions - 1}"
+                index, f"is for partition {partition}, and topic {topic.name!r} has 0 to {partitions - 1}"
             )
-        if record.timestamp_ms is not None and not 0 <= record.timestamp_ms <= MAX_TIMESTAMP_MS:
-            raise InvalidRecord(
-                index, f"has the timestamp {record.timestamp_ms}: it is milliseconds since 1970, from 0 on"
-            )
-        if topic.config.compacts and record.key is None:
+        if timestamp_ms is not None and not 0 <= timestamp_ms <= MAX_TIMESTAMP_MS:
+            raise InvalidRecord(index, f"has the timestamp {timestamp_ms}: it is milliseconds since 1970, from 0 on")
+        if needs_key and key is None:
             raise InvalidRecord(
                 index, f"has no key, and topic {topic.name!r} keeps the last record of each: give it one"
             )

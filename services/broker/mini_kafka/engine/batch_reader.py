@@ -5,7 +5,7 @@ markers are passed over. Nothing is waited for here but that thread.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from typing import TypeVar
 
@@ -32,9 +32,7 @@ class BatchReader:
         """Read the first record from `offset` on where that is quickly done; `read` does it where it is not."""
         if record_batch.is_plain(batch):
             try:
-                for record in record_batch.read_records(batch):
-                    if record.offset >= offset:
-                        return record
+                return next(record_batch.read_records(batch, offset), None)
             except Exception:  # noqa: BLE001 - `read` says what is wrong with it
                 return None
         return None
@@ -44,7 +42,9 @@ class BatchReader:
         if record_batch.is_control(batch):
             return []
         try:
-            return await self._open(batch, lambda opened: list(islice(_from(opened, offset), max_records)))
+            return await self._open(
+                batch, lambda opened: list(islice(record_batch.read_records(opened, offset), max_records))
+            )
         except Undecodable as error:
             first = max(offset, record_batch.base_offset(batch))
             last = min(record_batch.next_offset(batch), first + max_records)
@@ -59,7 +59,7 @@ class BatchReader:
         whole = max(record_batch.base_offset(batch), start), record_batch.max_timestamp(batch)
 
         def find(opened: bytes) -> tuple[int, int]:
-            records = _from(opened, start)
+            records = record_batch.read_records(opened, start)
             return next(((it.offset, it.timestamp_ms) for it in records if it.timestamp_ms >= timestamp_ms), whole)
 
         try:
@@ -85,7 +85,3 @@ def _decoded(work: Callable[[bytes], T], batch: bytes) -> T:
         return work(batch)
     except Exception as error:  # a valid CRC may cover anything, and the decoder raises what it likes
         raise Undecodable(f"the batch cannot be decoded: {str(error) or type(error).__name__}") from error
-
-
-def _from(batch: bytes, offset: int) -> Iterator[Record]:
-    return (record for record in record_batch.read_records(batch) if record.offset >= offset)

@@ -6,7 +6,7 @@ for messages has no use for a place without one, and must not stop at it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable
 
 from mini_kafka.core import record_batch
 from mini_kafka.core.record_batch import Record, UnreadableRecord
@@ -14,9 +14,8 @@ from mini_kafka.core.registered_consumer import RegisteredConsumer, RegisteredCo
 from mini_kafka.core.topic import Topic, Topics
 from mini_kafka.engine.batch_reader import BatchReader
 from mini_kafka.engine.calls import Calls
-from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.port import ConsumedRecord, ConsumerPlace
-from mini_kafka.engine.waiters import Waiters
+from mini_kafka.engine.waiters import Poll, Waiters
 
 logger = logging.getLogger(__name__)
 
@@ -32,18 +31,14 @@ class Consuming:
         topics: Topics,
         consumers: RegisteredConsumers,
         waiters: Waiters,
-        clock: Clock,
         batches: BatchReader,
-        max_wait_ms: int,
         calls: Calls,
         make_way: Callable[[str], None],
     ) -> None:
         self._topics = topics
         self._consumers = consumers
         self._waiters = waiters
-        self._clock = clock
         self._batches = batches
-        self._max_wait_ms = max_wait_ms
         self._calls = calls
         self._make_way = make_way
 
@@ -66,8 +61,7 @@ class Consuming:
         """
         self._consumers.get(consumer_id)
         self._make_way(consumer_id)
-        wait_ms = min(wait_ms, self._max_wait_ms)
-        deadline_ms = self._clock.now_ms() + wait_ms if wait_ms else 0
+        poll = self._waiters.poll(wait_ms)
         while True:
             consumer = self._consumers.get(consumer_id)
             topic = self._topics.get(consumer.topic)
@@ -76,13 +70,15 @@ class Consuming:
                 record = await self._take(consumer, topic, turn)
                 if record is not None:
                     return ConsumedRecord(topic.name, turn.partition, record)
-            elif wait_ms <= 0 or not await self._wait([consumer_id, topic.topic_id], consumer_id, deadline_ms):
+            elif not await self._wait(poll, consumer_id, topic):
                 return None
 
-    async def _wait(self, keys: Iterable[Hashable], consumer_id: str, deadline_ms: int) -> bool:
+    async def _wait(self, poll: Poll, consumer_id: str, topic: Topic) -> bool:
         """Wait for news, and be a member of the group of that name meanwhile; say whether there are some."""
+        if poll.is_over:
+            return False
         with self._calls.inside(consumer_id):
-            return await self._waiters.wait(keys, deadline_ms - self._clock.now_ms())
+            return await poll.news([consumer_id, topic.topic_id])
 
     async def _take(self, consumer: RegisteredConsumer, topic: Topic, turn: Turn) -> Record | None:
         """Take the record of a turn; None if there is none in that place, and the next turn is to be looked for."""

@@ -10,7 +10,8 @@ from mini_kafka.core.topic import MAX_PARTITIONS
 from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.batch_reader import MAX_DECOMPRESSED_BYTES
 from mini_kafka.engine.dead_letters import DEAD_LETTER_TOPIC
-from mini_kafka.engine.shared_groups import MAX_LOCK_MS
+from mini_kafka.engine.shared_groups import GROUP_MAX_SIZE, MAX_LOCK_MS
+from mini_kafka.engine.waiters import MAX_WAIT_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,9 @@ class EngineConfig:
     num_partitions: int = 1
     max_partitions: int = MAX_PARTITIONS
     max_groups: int = MAX_GROUPS
+    group_max_size: int = GROUP_MAX_SIZE
     auto_create_topics: bool = True
-    max_wait_ms: int = 30_000
+    max_wait_ms: int = MAX_WAIT_MS
     max_decompressed_bytes: int = MAX_DECOMPRESSED_BYTES
     max_fetch_sessions: int = MAX_SESSIONS
     share_max_delivery_count: int = MAX_DELIVERY_COUNT

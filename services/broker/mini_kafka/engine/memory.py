@@ -76,18 +76,18 @@ class MemoryEngine:
         self._offsets = CommittedOffsets(config.max_groups)
         self._consumers = RegisteredConsumers(self._offsets)
         self._sequences: ProducerSequences[Sequence[Appended]] = ProducerSequences()
-        self._waiters = Waiters(clock)
+        self._waiters = Waiters(clock, config.max_wait_ms)
         self._sweeper = RetentionSweeper(clock, self._topics)
         self._compactor = Compactor(clock, self._topics, config.memory_limit, config.max_decompressed_bytes)
         self._appender = Appender(clock, self._budget, self._waiters, self._sweeper, self._compactor)
-        self._reader = Reader(self._topics, self._waiters, clock, batches, config.max_wait_ms)
+        self._reader = Reader(self._topics, self._waiters, batches)
         offset_calls = Calls()
         share_groups = ShareGroups(self._offsets, config.share_max_delivery_count, config.share_max_in_flight)
         self._consumer_groups = ConsumerGroups(self._offsets, config.group_limits, config.max_groups)
         self._shared = SharedGroups(
             self._topics, share_groups, self._waiters, clock, self._reader, offset_calls, self._consumer_groups,
-            max_wait_ms=config.max_wait_ms,
             max_lock_ms=config.share_max_lock_ms,
+            max_members=config.group_max_size,
             dead_letter_pattern=config.dead_letter_topic,
             ensure_dead_letter_topic=self._ensure_dead_letter_topic,
             produce=lambda topic, records: self.produce(DEAD_LETTERS, topic, records),
@@ -97,7 +97,7 @@ class MemoryEngine:
             offset_calls, self._reader,
         )  # fmt: skip
         self._consuming = Consuming(
-            self._topics, self._consumers, self._waiters, clock, batches, config.max_wait_ms, offset_calls,
+            self._topics, self._consumers, self._waiters, batches, offset_calls,
             self._shared.make_way,
         )  # fmt: skip
 

@@ -310,6 +310,7 @@ class Engine(Protocol):
             UnknownTopic, InvalidTopic, PartitionLimitReached: a topic is not there, and cannot be.
             GroupKindConflict: a registered consumer of the group's name waits in `consume`.
             GroupLimitReached: there are too many groups.
+            MemberLimitReached: too many members of the group are in a call or hold records.
         """
 
     async def acknowledge(

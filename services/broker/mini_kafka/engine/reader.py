@@ -7,29 +7,31 @@ read next is in the answer: the reader keeps nothing about whoever asks.
 
 from collections.abc import Mapping, Sequence
 from heapq import merge
+from itertools import repeat
 
 from mini_kafka.core import record_batch
 from mini_kafka.core.errors import OffsetOutOfRange, UnknownTopic
 from mini_kafka.core.partition_log import PartitionLog
 from mini_kafka.core.topic import Topic, Topics
 from mini_kafka.engine.batch_reader import AnyRecord, BatchReader
-from mini_kafka.engine.clock import Clock
+from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.port import EARLIEST, LATEST, Read, ReadRecord
+from mini_kafka.engine.rows import rows
 from mini_kafka.engine.waiters import Waiters
 
 COLLECTED_BATCHES = 1000
 """How many batches are taken out of a log at once: more than a thousand records are decoded bit by bit."""
+RECORDS_PER_SLICE = 2000
+"""Records that are decoded before others get their turn: a millisecond."""
 
 
 class Reader:
     """Reads the logs of topics."""
 
-    def __init__(self, topics: Topics, waiters: Waiters, clock: Clock, batches: BatchReader, max_wait_ms: int) -> None:
+    def __init__(self, topics: Topics, waiters: Waiters, batches: BatchReader) -> None:
         self._topics = topics
         self._waiters = waiters
-        self._clock = clock
         self._batches = batches
-        self._max_wait_ms = max_wait_ms
 
     async def read(
         self,
@@ -47,13 +49,10 @@ class Reader:
             UnknownTopic, UnknownPartition, OffsetOutOfRange: nothing was read.
         """
         topic = self._topics.get(name)
-        deadline_ms = self._clock.now_ms() + min(wait_ms, self._max_wait_ms)
+        poll = self._waiters.poll(wait_ms)
         found = await self._take(topic, positions, partition, max_records, max_bytes)
-        while not found.records:
-            remaining_ms = deadline_ms - self._clock.now_ms()
-            if remaining_ms <= 0:
-                break
-            if found.up_to_date and not await self._waiters.wait([topic.topic_id], remaining_ms):
+        while not found.records and not poll.is_over:
+            if found.up_to_date and not await poll.news([topic.topic_id]):
                 break
             if self._topics.find(name) is not topic:
                 raise UnknownTopic(name)
@@ -74,7 +73,7 @@ class Reader:
             part, following[number], size = await self.read_partition(
                 topic.logs[number], following[number], -(-records_left // others), bytes_left // others
             )
-            parts.append([ReadRecord(number, record) for record in part])
+            parts.append(rows(ReadRecord, repeat(number), part))
             records_left -= len(part)
             bytes_left = max(bytes_left - size, 0)
             if records_left <= 0 or bytes_left <= 0:
@@ -89,11 +88,13 @@ class Reader:
         """Give records from an offset on, the offset to go on at, and the bytes of the batches that were read."""
         records: list[AnyRecord] = []
         size = 0
+        pace = Pace(RECORDS_PER_SLICE)
         for batch in log.fetch(offset, max_bytes, max_batches):
             room = max_records - len(records)
             if room <= 0:
                 break
             found = await self._batches.read(batch, offset, room)
+            await pace.step(len(found))
             records += found
             size += len(batch)
             cut = len(found) == room and found[-1].offset + 1 < record_batch.next_offset(batch)

@@ -7,10 +7,11 @@ and only the committed offsets carry over.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from uuid import UUID
 
 from mini_kafka.core.consumer_groups import ConsumerGroups
-from mini_kafka.core.errors import GroupKindConflict, GroupNotEmpty
+from mini_kafka.core.errors import GroupKindConflict, GroupNotEmpty, MemberLimitReached
 from mini_kafka.core.in_flight_ranges import State
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.share_group import ShareGroup, ShareGroups, TopicShare
@@ -28,6 +29,8 @@ from mini_kafka.engine.waiters import Waiters
 
 MAX_LOCK_MS = 3_600_000
 """The longest lock and delay, unless the broker is told otherwise: an hour, after which a lost record comes back."""
+GROUP_MAX_SIZE = 1000
+"""Members of a group, unless the broker is told otherwise: one record wakes all who wait, in a few milliseconds."""
 LOCKS_PER_SLICE = 100
 """Locks that are acknowledged before others get their turn: 2 or 3 ms where each is a range of its own."""
 
@@ -47,8 +50,8 @@ class SharedGroups:
         offset_calls: Calls,
         consumer_groups: ConsumerGroups,
         *,
-        max_wait_ms: int,
         max_lock_ms: int = MAX_LOCK_MS,
+        max_members: int = GROUP_MAX_SIZE,
         dead_letter_pattern: str,
         ensure_dead_letter_topic: Callable[[str, Topic], object],
         produce: Produce,
@@ -61,8 +64,8 @@ class SharedGroups:
         self._consumer_groups = consumer_groups
         self.calls = Calls()
         """Who waits in an acquire now."""
-        self._max_wait_ms = max_wait_ms
         self._max_lock_ms = max_lock_ms
+        self._max_members = max_members
         self._acquiring = Acquiring(clock, reader, self._changed)
         self._deadlines: Deadlines[TopicShare] = Deadlines(clock, self._expire)
         self._dead_letters = DeadLetters(
@@ -125,14 +128,15 @@ class SharedGroups:
         """Lock and give at most `max_records` records, and wait for the first one.
 
         Raises:
-            GroupKindConflict, GroupLimitReached, UnknownTopic: nothing was acquired.
+            GroupKindConflict, GroupLimitReached, MemberLimitReached, UnknownTopic: nothing was acquired.
         """
         names = tuple(dict.fromkeys(topics))
         if self._waiters.closed or not names:
             return []
-        deadline_ms = self._clock.now_ms() + min(wait_ms, self._max_wait_ms)
+        poll = self._waiters.poll(wait_ms)
         lock_ms = self._capped(lock_ms)
         self.claim(name)
+        self._check_members(name, member)
         with self.calls.inside(name, member):
             while True:
                 wanted = [self._topics.get(topic) for topic in names]
@@ -143,10 +147,23 @@ class SharedGroups:
                         return found
                     await asyncio.sleep(0)  # there were holes, or somebody was faster: look again
                     continue
-                remaining_ms = deadline_ms - self._clock.now_ms()
-                keys = [name, *(topic.topic_id for topic in wanted)]
-                if remaining_ms <= 0 or not await self._waiters.wait(keys, remaining_ms):
+                if not await poll.news([name, *(topic.topic_id for topic in wanted)]):
                     return []
+
+    def _check_members(self, name: str, member: str | None) -> None:
+        """Refuse a member that would be one too many; who has no name is another one in each call.
+
+        Raises:
+            MemberLimitReached: as many are in a call or hold locks as may.
+        """
+        calls = self.calls.of(name)
+        group = self._groups.find(name)
+        at_work = set(calls)
+        for shared in group.shares.values() if group else ():
+            at_work |= shared.share.members
+        at_work.discard(None)
+        if (member is None or member not in at_work) and len(at_work) + calls.get(None, 0) >= self._max_members:
+            raise MemberLimitReached(name, self._max_members)
 
     def _capped(self, lock_ms: int) -> int:
         return min(max(lock_ms, 1), self._max_lock_ms)
@@ -203,26 +220,25 @@ class SharedGroups:
         """Settle a slice of locks, partition by partition; count the records and collect what came late."""
         group = self._groups.find(name)
         now_ms = self._clock.now_ms()
-        parts: dict[TopicPartition, list[RecordLock]] = {}
-        for lock in locks:
-            parts.setdefault(TopicPartition(lock.topic, lock.partition), []).append(lock)
+        parts: dict[TopicPartition, list[tuple[UUID, Lock]]] = {}
+        for first, count in _runs(locks):
+            claim = Lock(first.offset, first.offset + count, first.acquisition)
+            parts.setdefault(TopicPartition(first.topic, first.partition), []).append((first.topic_id, claim))
         settled = 0
         for partition, part in parts.items():
             shared = group.shares.get(partition) if group else None
             mine = []
-            for lock in part:
-                if shared is None or lock.topic_id != shared.topic.topic_id:
-                    late.append(lock)
+            for topic_id, claim in part:
+                if shared is None or topic_id != shared.topic.topic_id:
+                    late += _records_of(topic_id, partition, claim)
                 else:
-                    mine.append(Lock(lock.offset, lock.offset + 1, lock.acquisition))
+                    mine.append(claim)
             if shared is None or not mine:
                 continue
             acknowledged = how(shared.share, now_ms, mine)
             settled += acknowledged.records
-            late += [
-                RecordLock(shared.topic.topic_id, *partition, lock.base_offset, lock.acquisition)
-                for lock in acknowledged.late
-            ]
+            for claim in acknowledged.late:
+                late += _records_of(shared.topic.topic_id, partition, claim)
             self._changed(shared)
         return settled
 
@@ -304,3 +320,22 @@ class SharedGroups:
 
 def _release_after(delay_ms: int) -> Settle:
     return lambda share, now_ms, locks: share.release(now_ms, locks, delay_ms)
+
+
+def _runs(locks: Iterable[RecordLock]) -> Iterator[tuple[RecordLock, int]]:
+    """Join locks of one acquisition that follow each other: the first of each run, and how many they are."""
+    first, count = None, 0
+    for lock in locks:
+        if first and lock == (first.topic_id, first.topic, first.partition, first.offset + count, first.acquisition):
+            count += 1
+            continue
+        if first:
+            yield first, count
+        first, count = lock, 1
+    if first:
+        yield first, count
+
+
+def _records_of(topic_id: UUID, partition: TopicPartition, claim: Lock) -> Iterator[RecordLock]:
+    for offset in range(claim.base_offset, claim.end_offset):
+        yield RecordLock(topic_id, *partition, offset, claim.acquisition)

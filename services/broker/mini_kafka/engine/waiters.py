@@ -8,15 +8,25 @@ from collections.abc import Hashable, Iterable
 
 from mini_kafka.engine.clock import Clock
 
+MAX_WAIT_MS = 30_000
+"""The longest long poll, unless the broker is told otherwise: proxies end requests that take a minute."""
+WOKEN_AT_ONCE = 100
+"""Who is woken looks again, which takes some 20 microseconds: after a hundred, other work on the loop has its turn."""
+
 
 class Waiters:
-    """Waiting tasks by what they wait for."""
+    """Waiting tasks by what they wait for; no call waits longer than `max_wait_ms`, however often it is woken."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, max_wait_ms: int = MAX_WAIT_MS) -> None:
         self._clock = clock
+        self._max_wait_ms = max_wait_ms
         self._waiting: dict[Hashable, set[asyncio.Future[bool]]] = {}
         self._calls = 0
         self.closed = False
+
+    def poll(self, wait_ms: int) -> "Poll":
+        """Begin a long poll, which waits for `wait_ms` from now in all, or for as long as anybody may."""
+        return Poll(self, self._clock, min(wait_ms, self._max_wait_ms))
 
     async def wait(self, keys: Iterable[Hashable], timeout_ms: int) -> bool:
         """Wait until one of `keys` is notified, at most `timeout_ms`; say whether it was.
@@ -49,8 +59,9 @@ class Waiters:
     def notify(self, key: Hashable) -> None:
         """Wake everybody who waits for `key`."""
         if self._waiting:  # most appends find nobody, and need not even hash their key
-            for woken in self._waiting.pop(key, ()):
-                _wake(woken, notified=True)
+            waiting = self._waiting.pop(key, None)
+            if waiting is not None:
+                _wake_some(waiting)
 
     def close(self) -> None:
         """Wake everybody, and let nobody wait again."""
@@ -62,6 +73,36 @@ class Waiters:
 
     def __len__(self) -> int:
         return self._calls
+
+
+class Poll:
+    """A call that looks, waits for news and looks again: whoever is woken may find that another was faster."""
+
+    __slots__ = ("_clock", "_deadline_ms", "_waiters")
+
+    def __init__(self, waiters: Waiters, clock: Clock, wait_ms: int) -> None:
+        self._waiters = waiters
+        self._clock = clock
+        self._deadline_ms = clock.now_ms() + wait_ms if wait_ms > 0 else 0
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the time is over."""
+        return not self._deadline_ms or self._deadline_ms <= self._clock.now_ms()
+
+    async def news(self, keys: Iterable[Hashable]) -> bool:
+        """Wait until one of `keys` is notified; False when the time is over first."""
+        if self.is_over:
+            return False
+        return await self._waiters.wait(keys, self._deadline_ms - self._clock.now_ms())
+
+
+def _wake_some(waiting: "set[asyncio.Future[bool]]") -> None:
+    """Wake those who wait, the rest of many in the loop's next turns."""
+    for _ in range(min(len(waiting), WOKEN_AT_ONCE)):
+        _wake(waiting.pop(), notified=True)
+    if waiting:
+        asyncio.get_running_loop().call_soon(_wake_some, waiting)
 
 
 def _wake(woken: "asyncio.Future[bool]", *, notified: bool) -> None:

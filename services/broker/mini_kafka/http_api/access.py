@@ -9,8 +9,8 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 
+from mini_kafka.http_api.error_table import CROSS_SITE_REQUEST, MALFORMED_REQUEST, MISDIRECTED_REQUEST
 from mini_kafka.http_api.errors import RequestRefused
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -20,6 +20,8 @@ REMEMBERED_HOSTS = 1024
 REMEMBERED_BYTES = 262
 """How long a remembered Host may be: a name has at most 255 bytes (RFC 1035 §2.3.4), a port six with its colon."""
 
+_ENCODINGS = frozenset({b"content-encoding", b"transfer-encoding"})
+_CHUNKED = (b"transfer-encoding", b"chunked")
 _HOST_FIELD = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^\[\]:]+))(?::\d*)?")
 
 
@@ -32,6 +34,8 @@ class Head:
     fetch_site: bytes | None = None
     content_type: bytes = b""
     content_length: bytes | None = None
+    encoding: bytes | None = None
+    """What has been done to the body, but for the chunks, which the parser undoes."""
 
 
 def read_head(headers: Iterable[tuple[bytes, bytes]], http_version: str = "1.1") -> Head:
@@ -44,18 +48,20 @@ def read_head(headers: Iterable[tuple[bytes, bytes]], http_version: str = "1.1")
     for name, value in headers:
         if name == b"host":
             if head.host is not None:
-                raise RequestRefused(HTTPStatus.BAD_REQUEST, "the request has two Host fields: send one")
+                raise RequestRefused(MALFORMED_REQUEST, "the request has two Host fields: send one")
             head.host = value
         elif name == b"content-type":
             head.content_type = value
         elif name == b"content-length":
             head.content_length = value
+        elif name in _ENCODINGS and (name, value.lower()) != _CHUNKED:
+            head.encoding = _joined(head.encoding, value)
         elif name == b"origin":
             head.origin = _joined(head.origin, value)
         elif name == b"sec-fetch-site":
             head.fetch_site = _joined(head.fetch_site, value)
     if head.host is None and http_version == "1.1":
-        raise RequestRefused(HTTPStatus.BAD_REQUEST, "the request has no Host field: send one")
+        raise RequestRefused(MALFORMED_REQUEST, "the request has no Host field: send one")
     return head
 
 
@@ -79,13 +85,13 @@ class AccessPolicy:
         """
         if head.host is not None and not self._is_ours(head.host):
             raise RequestRefused(
-                HTTPStatus.MISDIRECTED_REQUEST,
+                MISDIRECTED_REQUEST,
                 f"the Host {head.host.decode('latin-1')!r} is none of this broker's:"
                 " use an IP address or localhost, or add the name to MINI_KAFKA_ALLOWED_HOSTS",
             )
         if method not in SAFE_METHODS and not _is_same_site(head):
             raise RequestRefused(
-                HTTPStatus.FORBIDDEN, "a page of another site may not change this broker's state: use its own pages"
+                CROSS_SITE_REQUEST, "a page of another site may not change this broker's state: use its own pages"
             )
 
     def _is_ours(self, host: bytes) -> bool:

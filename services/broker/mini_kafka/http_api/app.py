@@ -13,13 +13,15 @@ from starlette.exceptions import HTTPException
 
 from mini_kafka.core.errors import BrokerError
 from mini_kafka.engine.port import Engine
+from mini_kafka.http_api.body import body_too_large
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.docs_page import add_docs_page
 from mini_kafka.http_api.documented import EVERYWHERE
+from mini_kafka.http_api.error_table import INVALID_REQUEST, METHOD_NOT_ALLOWED, PATH_NOT_FOUND
 from mini_kafka.http_api.errors import ProblemAnswer, RequestRefused, internal_error, invalid_body, problem, problem_of
 from mini_kafka.http_api.hot import HotRoutes
 from mini_kafka.http_api.request_id import request_id_of, with_request_id
-from mini_kafka.http_api.routes import groups, guide, metrics, operations, produce, read, topics
+from mini_kafka.http_api.routes import errors, groups, guide, metrics, operations, produce, read, topics
 from mini_kafka.measures import Measures
 from mini_kafka_shared import __version__
 
@@ -44,8 +46,8 @@ def build_app(engine: Engine, bounds: Bounds, measures: Measures) -> tuple[FastA
     app.state.bounds = bounds
     app.state.measures = measures
     app.state.one_scrape = asyncio.Lock()
-    for room in (operations, metrics, guide, topics, produce, read, groups):
-        app.include_router(room.router, responses=EVERYWHERE)
+    for routes in (operations, metrics, guide, topics, produce, read, groups, errors):
+        app.include_router(routes.router, responses=EVERYWHERE)
     add_docs_page(app)
     app.add_exception_handler(HTTPException, _refused_by_http)
     app.add_exception_handler(RequestValidationError, _refused_by_model)
@@ -57,13 +59,17 @@ def build_app(engine: Engine, bounds: Bounds, measures: Measures) -> tuple[FastA
 
 def _refused_by_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
-    status = HTTPStatus(error.status_code)
-    detail = str(error.detail)
-    if status is HTTPStatus.NOT_FOUND:
-        detail = f"there is nothing at {request.url.path!r}: /docs shows what there is"
-    elif status is HTTPStatus.METHOD_NOT_ALLOWED:
+    kind, detail = INVALID_REQUEST, str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        kind, detail = PATH_NOT_FOUND, f"there is nothing at {request.url.path!r}: /docs shows what there is"
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        kind = METHOD_NOT_ALLOWED
         detail = f"{request.url.path!r} does not take {request.method}: /docs shows what it takes"
-    return _response(request, problem(status, detail), error.headers)
+    elif error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return _refused(request, body_too_large(request.app.state.bounds.limits.body_bytes))
+    elif error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for bytes that are no text
+        detail = "the body is not what this call takes: the body: it is not JSON in UTF-8"
+    return _response(request, problem(kind, detail), error.headers)
 
 
 def _refused_by_model(request: Request, error: Exception) -> Response:

@@ -1,12 +1,11 @@
-"""Reading a request's body: only JSON, only so large, and refused before it costs memory."""
-
-from http import HTTPStatus
+"""Reading a request's body: as it is, only so large, JSON where it has to be, and refused before it costs memory."""
 
 from starlette.types import Receive
 
 from mini_kafka.http_api.access import Head
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.call import ClientGone
+from mini_kafka.http_api.error_table import BODY_TOO_LARGE, UNSUPPORTED_CONTENT_ENCODING, UNSUPPORTED_MEDIA_TYPE
 from mini_kafka.http_api.errors import RequestRefused
 
 MOST_DIGITS = 18
@@ -27,9 +26,33 @@ def check_media_type(head: Head) -> None:
     ):
         said = f"{media_type.decode('latin-1')!r}" if media_type else "no media type"
         raise RequestRefused(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            UNSUPPORTED_MEDIA_TYPE,
             f"the request has {said}, and this call takes JSON: send the header 'content-type: application/json'",
         )
+
+
+def check_encoding(encoding: bytes) -> None:
+    """Refuse a body that was compressed on its way: its bytes would be stored as the value.
+
+    Raises:
+        RequestRefused: 415.
+    """
+    if encoding.strip().lower() not in {b"", b"identity"}:
+        raise RequestRefused(
+            UNSUPPORTED_CONTENT_ENCODING,
+            f"the body is encoded as {encoding.decode('latin-1')!r}, and is stored as it is: send it plain",
+        )
+
+
+def check_length(head: Head, bounds: Bounds) -> None:
+    """Refuse a body that says that it is too large.
+
+    Raises:
+        RequestRefused: 413.
+    """
+    length = (head.content_length or b"0").lstrip(b"0")
+    if len(length) > MOST_DIGITS or int(length or b"0") > bounds.limits.body_bytes:
+        raise body_too_large(bounds.limits.body_bytes)
 
 
 async def read_body(head: Head, receive: Receive, bounds: Bounds) -> bytes:
@@ -39,10 +62,8 @@ async def read_body(head: Head, receive: Receive, bounds: Bounds) -> bytes:
         RequestRefused: 413, as soon as it is longer than a body may be; 503 when too many bodies are on their way.
         ClientGone: the connection ended before the body did.
     """
+    check_length(head, bounds)
     limit, buffered = bounds.limits.body_bytes, bounds.buffered
-    length = (head.content_length or b"0").lstrip(b"0")
-    if len(length) > MOST_DIGITS or int(length or b"0") > limit:
-        raise _too_large(limit)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= limit:
         return bytes(message["body"])  # the usual case: everything at once
@@ -51,7 +72,7 @@ async def read_body(head: Head, receive: Receive, bounds: Bounds) -> bytes:
         while message["type"] == "http.request":
             chunk = message.get("body", b"")
             if len(body) + len(chunk) > limit:
-                raise _too_large(limit)
+                raise body_too_large(limit)
             buffered.hold(len(chunk))
             body += chunk
             if not message.get("more_body"):
@@ -62,8 +83,9 @@ async def read_body(head: Head, receive: Receive, bounds: Bounds) -> bytes:
     raise ClientGone
 
 
-def _too_large(limit: int) -> RequestRefused:
+def body_too_large(limit: int) -> RequestRefused:
+    """Make the refusal of a body that is over the limit."""
     return RequestRefused(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        BODY_TOO_LARGE,
         f"the body is over {limit} bytes: send less at a time, or raise MINI_KAFKA_MAX_BODY_BYTES",
     )

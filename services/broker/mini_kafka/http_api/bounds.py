@@ -1,19 +1,19 @@
-"""What all requests share of the listener's limits: the numbers, and the counters that are held against them."""
+"""The listener's limits: the numbers, and what is held against those that all requests share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 
+from mini_kafka.http_api.error_table import TOO_MANY_BODIES, TOO_MANY_STREAMS, ErrorKind
 from mini_kafka.http_api.errors import RequestRefused
 
 
 class Held:
     """How much of one thing all requests hold together, with a limit that has a name."""
 
-    def __init__(self, what: str, setting: str, limit: int) -> None:
+    def __init__(self, what: str, kind: ErrorKind, limit: int) -> None:
         self._what = what
-        self._setting = setting
+        self._kind = kind
         self._limit = limit
         self.held = 0
 
@@ -25,9 +25,8 @@ class Held:
         """
         if self.held + amount > self._limit:
             raise RequestRefused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{self._what} fill {self._setting} ({self._limit}): try again later, or raise the limit",
-                retry_after_s=1,
+                self._kind,
+                f"{self._what} fill {self._kind.settings[0]} ({self._limit}): try again later, or raise the limit",
             )
         self.held += amount
 
@@ -59,10 +58,28 @@ class HttpLimits:
     metrics_partitions: int = 10_000
 
 
-class Bounds:
-    """The limits and what is held against them."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """One connection's limits: how long its client may take, in seconds, and how much it may send, in bytes."""
 
-    def __init__(self, limits: HttpLimits) -> None:
+    header: float = 10
+    body: float = 30
+    idle: float = 60
+    head_bytes: int = 65_536
+    pipelined: int = 100
+    """Requests that wait behind the one that is answered; more than that is no client that reads."""
+    pipelined_body_bytes: int = 65_536
+    """What is kept of the body of a request whose turn has not come."""
+
+
+class Bounds:
+    """The limits, what is held against them, and what `GET /v1` says of the broker around this listener."""
+
+    def __init__(self, limits: HttpLimits, shown: Mapping[str, int | float] | None = None) -> None:
         self.limits = limits
-        self.buffered = Held("other requests' bodies", "MINI_KAFKA_MAX_BUFFERED_BODY_BYTES", limits.buffered_body_bytes)
-        self.streams = Held("open streams", "MINI_KAFKA_MAX_STREAMS", limits.streams)
+        self.shown = dict(shown or {})
+        """Every limit of the broker, this listener's or not, by the name of its setting."""
+        self.kafka_address: str | None = None
+        """Where the Kafka port listens, as HOST:PORT; None where there is none."""
+        self.buffered = Held("other requests' bodies", TOO_MANY_BODIES, limits.buffered_body_bytes)
+        self.streams = Held("open streams", TOO_MANY_STREAMS, limits.streams)

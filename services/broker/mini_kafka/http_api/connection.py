@@ -4,8 +4,9 @@ A head, a body, the next request and the reading of an answer each have a time, 
 only a time for the next request, and only after a first answer. One sweep over all connections tells them how time
 passes, so that a request costs no timer. While the broker owes the answer (a long poll) there is no deadline.
 
-Whatever is wrong with the HTTP itself is answered as every other error. A client that hangs up is noticed at once,
-also behind pipelined requests: nothing is handed to somebody who is gone.
+Whatever is wrong with the HTTP itself is answered as every other error, also what is too much: requests sent ahead, and
+connections past the limit, of which only a health check is served. A client that hangs up is noticed at once, also
+behind pipelined requests: nothing is handed to somebody who is gone.
 
 ASGI writes head and body of an answer separately: two system calls, and a client that is woken twice. The extension
 `ANSWER` of a request's scope writes both at once.
@@ -14,17 +15,18 @@ ASGI writes head and body of an answer separately: two system calls, and a clien
 import asyncio
 import logging
 import re
-from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from mini_kafka.http_api.errors import NOSNIFF, problem
+from mini_kafka.connection_limit import Admission, ConnectionLimit
+from mini_kafka.core.errors import BrokerStopping
+from mini_kafka.http_api import connection_refusals as refusals
+from mini_kafka.http_api.bounds import Limits
 from mini_kafka.http_api.hot import UNMATCHED
-from mini_kafka.http_api.request_id import new_request_id, with_request_id
+from mini_kafka.http_api.request_id import new_request_id
 from mini_kafka.measures import Traffic
 
 logger = logging.getLogger(__name__)
@@ -36,27 +38,21 @@ the usual way."""
 PATIENT_BODY = "mini_kafka.patient_body"
 """Names the ASGI extension: called, it makes the body's time-out one for each of its pieces."""
 
+ENDED_BODY = "mini_kafka.ended_body"
+"""Names the ASGI extension: why no more of a patient body is waited for, an exception that comes with an empty piece.
+Whoever reads the body as it comes then answers what has become of it so far."""
+
+HEALTH_PATHS = frozenset({"/health", "/livez", "/readyz"})
+
 FIELD_OVERHEAD_BYTES = 32
 """What a header field counts beside its bytes, so that a head of many empty ones is large too (RFC 7541 §4.1)."""
-MAX_PIPELINED = 100
-"""Requests that a client may send before it has read an answer; more than that is no client that reads."""
-MAX_PIPELINED_BODY_BYTES = 64 * 1024
-"""What may be kept of the body of a request whose turn has not come."""
+RESERVE_PATIENCE_S = 2
+"""How long a connection past the limit may take for all that it has to say: others need its place."""
 
 NO_ROUTE = ("other", UNMATCHED)
 """What a request counts as that is refused before anybody has seen it."""
 
 _UPGRADE_FIELD = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a client may take, in seconds, and how large a request's head may be, in bytes."""
-
-    header: float = 10
-    body: float = 30
-    idle: float = 60
-    head_bytes: int = 65_536
 
 
 REQUEST, HEAD, BODY, NOTHING = "next request", "head", "body", "nothing"
@@ -67,40 +63,55 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol, which knows what its client owes and for how long."""
 
     limits = Limits()
+    connection_limit = ConnectionLimit(10_000)
     traffic: Traffic
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect a first request."""
+        """Expect a first request, if there is a place for this connection."""
         super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        self._admission = self.connection_limit.admit(self._address)
+        self._last_word: Exception | None = None  # a refusal whose turn has not come: answers have an order
         self._owed, self._age_s, self._deaf_s = REQUEST, 0.0, 0.0
         self._head_bytes = self._field_bytes = 0
         self._is_patient = False
         self._running: RequestResponseCycle | None = None  # the request that is being answered; `cycle` is the newest
+        if self._admission is Admission.CLOSED:
+            logger.info("%s closed: there are too many connections", self._address)
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, as long as it is not a head without an end."""
+        """Take what came, as long as it is not a head without an end, or too much."""
+        if self._last_word is not None:
+            return  # read all the same, or nobody would notice that the client hangs up
         if self._owed is REQUEST:
             self._owed, self._age_s = HEAD, 0.0
         if self._owed is HEAD:
             self._head_bytes += len(data)
-            if b"pgrade" in data or b"PGRADE" in data:
-                data = _without_upgrade(data)
+            data = _without_upgrade(data)
         self._parse(data)
         if self._owed is HEAD and self._head_bytes > self.limits.head_bytes:
-            self._refuse_head()
+            self._refuse(refusals.head_too_large(self.limits))
 
     def _parse(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(HTTPStatus.BAD_REQUEST, "the broker speaks HTTP/1.1 only: ask for no other protocol")
+            self.cycle.more_body = True  # as far as anybody can tell: the parser reads on no further
+            self._refuse(refusals.malformed("the broker speaks HTTP/1.1 only: ask for no other protocol"))
         except httptools.HttpParserError as error:
-            self._refuse(HTTPStatus.BAD_REQUEST, f"the request is not valid HTTP/1.1: {error}")
+            self._refuse(refusals.malformed(f"the request is not valid HTTP/1.1: {error}"))
 
     def on_message_begin(self) -> None:
         """Expect the head, also of a request that came in one piece with the one before it."""
         self._owed, self._age_s, self._field_bytes = HEAD, 0.0, 0
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Keep a part of the URL, which counts as the head does."""
+        self._field_bytes += len(url)
+        if self._field_bytes <= self.limits.head_bytes:
+            super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header field; what comes after the body is no header field (RFC 9110 §6.5.1)."""
@@ -116,21 +127,31 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         """Expect the body, and offer the short way to answer."""
         self._owed, self._age_s, self._head_bytes = BODY, 0.0, 0
         if self._field_bytes > self.limits.head_bytes:
-            self._refuse_head()
+            self._refuse(refusals.head_too_large(self.limits))
             raise ValueError("the head is too large")  # ends the parsing
+        if len(self.url) > refusals.MAX_URL_BYTES:
+            self._refuse(refusals.url_too_long())
+            raise ValueError("the URL is too long")
+        past_limit = self._admission is Admission.RESERVE
+        if past_limit and self.url.partition(b"?")[0].decode("latin-1") not in HEALTH_PATHS:
+            self._refuse(refusals.too_many_connections(self.connection_limit, self._address))
+            raise ValueError("there are too many connections")
         super().on_headers_complete()
+        if past_limit:
+            self.cycle.keep_alive = False
         self._is_patient = False
-        extensions: dict[str, Any] = {
+        self._extensions: dict[str, Any] = {
             ANSWER: partial(_answer_at_once, self.cycle),
             PATIENT_BODY: self._be_patient,
         }
-        self.scope["extensions"] = extensions
+        self.scope["extensions"] = self._extensions
         if self._running is None or self._running.response_complete:
             self._running = self.cycle
         else:
             self.flow.resume_reading()  # or nobody would notice that the client hangs up
-            if len(self.pipeline) > MAX_PIPELINED:
-                self._close_crowded()
+            if len(self.pipeline) > self.limits.pipelined:
+                self._refuse(refusals.too_much_sent_ahead(self.limits))
+                raise ValueError("too many requests were sent ahead")
 
     def _be_patient(self) -> None:
         self._is_patient = self._running is self.cycle
@@ -140,8 +161,9 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         if self._is_patient:
             self._age_s = 0.0
         super().on_body(body)
-        if self.cycle is not self._running and len(self.cycle.body) > MAX_PIPELINED_BODY_BYTES:
-            self._close_crowded()
+        if self.cycle is not self._running and len(self.cycle.body) > self.limits.pipelined_body_bytes:
+            self._refuse(refusals.too_much_sent_ahead(self.limits))
+            raise ValueError("too much of a body was sent ahead")
 
     def on_message_complete(self) -> None:
         """Expect nothing while the broker owes the answer, or the next request after an early answer."""
@@ -158,12 +180,15 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._running, app = self.pipeline.pop()
             self._start_asgi_task(self._running, app)
+        elif self._last_word is not None:
+            self._end_with(self._last_word)
         elif self._owed is NOTHING:
             self._owed = REQUEST
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody who still works for this client that it is gone."""
         super().connection_lost(exc)
+        self.connection_limit.leave(self._address, self._admission)
         self._tell_that_the_client_is_gone()
 
     def grow_older(self, seconds: float) -> None:
@@ -179,39 +204,57 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._age_s += seconds
         if self._age_s <= self._patience_s():
             return
-        if self._owed is HEAD or (self._owed is BODY and not self.cycle.response_started):
-            late = f"the request's {self._owed} took too long to arrive: send it at once"
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT, late)
+        if self._owed is HEAD and self._admission is Admission.RESERVE:
+            self._refuse(refusals.too_many_connections(self.connection_limit, self._address))
+        elif self._owed is HEAD:
+            self._refuse(refusals.late_head(self.limits))
+        elif self._owed is BODY and self._is_patient:
+            self._end_body(refusals.late_body(self.limits, in_pieces=True))
+        elif self._owed is BODY and not self.cycle.response_started:
+            self._refuse(refusals.late_body(self.limits, in_pieces=False))
         else:
             self.transport.close()
 
     def end_unfinished(self) -> None:
         """Refuse a request that has not come in whole: the broker stops, and waits for no more of it."""
-        if self._owed is BODY and not self.cycle.response_started and not self._is_answering():
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "the broker is stopping", retry_after_s=1)
+        if self._owed is not BODY or self._is_answering():
+            return
+        if self._is_patient:
+            self._end_body(BrokerStopping())
+        elif not self.cycle.response_started:
+            self._refuse(BrokerStopping())
+
+    def _end_body(self, reason: Exception) -> None:
+        """Let a request that reads its body as it comes say what it did with it, and why that is the end."""
+        self._age_s = 0.0
+        self._extensions[ENDED_BODY] = reason
+        self.cycle.keep_alive = False
+        self.cycle.message_event.set()
 
     def _is_answering(self) -> bool:
         """Tell whether the broker owes an answer to a request that has come in whole."""
-        if self._running is None or self._running.response_complete:
-            return False
-        return not (self._owed is BODY and self._running is self.cycle)
+        running = self._running
+        return running is not None and not running.response_complete and not running.more_body
 
-    def _refuse_head(self) -> None:
-        detail = f"the request's head is over {self.limits.head_bytes} bytes (MINI_KAFKA_MAX_HEAD_BYTES): send less"
-        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
-
-    def _close_crowded(self) -> None:
-        logger.info("%s:%s closed: too much was sent before an answer was read", *(self.client or ("?", 0)))
-        self.transport.abort()
-
-    def _refuse(self, status: HTTPStatus, detail: str, *, retry_after_s: int | None = None) -> None:
-        """Answer a request that no application sees, and end the connection and whatever works for it."""
-        if self.transport.is_closing():
+    def _refuse(self, error: Exception) -> None:
+        """Refuse a request that no application sees, when those before it are answered, and pass over what follows."""
+        if self.transport.is_closing() or self._last_word is not None:
             return
+        if not self._is_answering():
+            self._end_with(error)
+            return
+        self._last_word = error
+        if self.pipeline and self.pipeline[0][0].more_body:
+            self.pipeline.popleft()  # it is the one that is refused
+        self.flow.resume_reading()
+
+    def _end_with(self, error: Exception) -> None:
+        """Answer with a refusal, and end the connection and whatever works for it."""
         request_id = new_request_id()
-        logger.info("%s:%s closed: %s, request %s", *(self.client or ("?", 0)), detail, request_id)
-        self.traffic.count(NO_ROUTE, int(status), self._age_s)
-        self.transport.write(_refusal(status, detail, retry_after_s, request_id))
+        logger.info("%s:%s closed: %s, request %s", *(self.client or ("?", 0)), error, request_id)
+        status, answer = refusals.answer_bytes(error, request_id)
+        self.traffic.count(NO_ROUTE, status, self._age_s)
+        self.transport.write(answer)
         self.transport.close()
         self._tell_that_the_client_is_gone()
 
@@ -222,7 +265,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
                 cycle.message_event.set()
 
     def _patience_s(self) -> float:
-        return {REQUEST: self.limits.idle, HEAD: self.limits.header, BODY: self.limits.body}[self._owed]
+        patience = {REQUEST: self.limits.idle, HEAD: self.limits.header, BODY: self.limits.body}[self._owed]
+        return min(patience, RESERVE_PATIENCE_S) if self._admission is Admission.RESERVE else patience
 
 
 def _without_upgrade(data: bytes) -> bytes:
@@ -230,8 +274,11 @@ def _without_upgrade(data: bytes) -> bytes:
 
     The parser would stop at it, and lose the body. Java's HTTP client makes the offer with every first request.
     """
-    head, end, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE_FIELD.sub(b"\r\nx-ignored-upgrade:", head) + end + rest
+    end = data.find(b"\r\n\r\n")
+    head = data if end < 0 else data[:end]
+    if b"pgrade" not in head and b"PGRADE" not in head:  # of the usual kind; its body may be large, and is left alone
+        return data
+    return _UPGRADE_FIELD.sub(b"\r\nx-ignored-upgrade:", head) + data[len(head) :]
 
 
 def _answer_at_once(cycle: RequestResponseCycle, status: int, header_lines: bytes, body: bytes) -> bool:
@@ -252,10 +299,3 @@ def _answer_at_once(cycle: RequestResponseCycle, status: int, header_lines: byte
         cycle.transport.close()
     cycle.on_response()
     return True
-
-
-def _refusal(status: HTTPStatus, detail: str, retry_after_s: int | None, request_id: str) -> bytes:
-    answer = with_request_id(problem(status, detail, retry_after_s=retry_after_s), request_id)
-    head = [STATUS_LINE[int(status)].rstrip(), b"connection: close", b"content-length: %d" % len(answer.body)]
-    head += [b"%s: %s" % field for field in (*answer.headers, NOSNIFF)]
-    return b"\r\n".join([*head, b"", answer.body])

@@ -16,7 +16,12 @@ def problems(**descriptions: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
-EVERYWHERE = problems(_421="the Host is none of this broker's", _431="the request's head is too large")
+EVERYWHERE = problems(
+    _421="the Host is none of this broker's",
+    _429="too much was sent before an answer was read",
+    _431="the request's head is too large",
+    _503="there are too many connections",
+)
 """What any route may answer, because it is refused before a route is found."""
 
 CHANGING = problems(
@@ -24,6 +29,7 @@ CHANGING = problems(
     _403="the request comes from another site's page",
     _408="the request came in too slowly",
     _413="the body, or a record, is too large",
+    _415="the body is compressed",
     _422="the request is not what this call takes",
     _503="the broker is stopping, or too many bodies are on their way",
 )

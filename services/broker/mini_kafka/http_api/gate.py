@@ -8,7 +8,7 @@ and lets other requests wait. It decides nothing about records.
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -16,11 +16,12 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mini_kafka.engine.port import Engine
-from mini_kafka.http_api.access import AccessPolicy, read_head
-from mini_kafka.http_api.body import check_media_type, read_body
+from mini_kafka.http_api.access import SAFE_METHODS, AccessPolicy, Head, read_head
+from mini_kafka.http_api.aside import INLINE_BODY_BYTES, aside
+from mini_kafka.http_api.body import check_encoding, check_length, check_media_type, read_body
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.call import Call, ClientGone, call_of
-from mini_kafka.http_api.connection import ANSWER
+from mini_kafka.http_api.connection import ANSWER, HEALTH_PATHS
 from mini_kafka.http_api.errors import NOSNIFF, ProblemAnswer, internal_error, problem_of
 from mini_kafka.http_api.hot import UNMATCHED, HotRoute, HotRoutes, find
 from mini_kafka.http_api.request_id import request_id_of, with_request_id
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-JSON_HEADERS = ((b"content-type", b"application/json"), NOSNIFF)
-JSON_HEADER_LINES = b"".join(b"%s: %s\r\n" % field for field in JSON_HEADERS) + b"content-length: "
+JSON_HEADER_LINES = b"content-type: application/json\r\n%s: %s\r\ncontent-length: " % NOSNIFF
 NOTHING_NEW_HEADER_LINES = b"%s: %s\r\n" % NOSNIFF
-HEALTH_PATHS = frozenset({"/health", "/livez", "/readyz"})
 ALIVE = b'{"status":"ok"}'
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """What a request's method is counted as; any other is `other`."""
@@ -67,11 +66,10 @@ class Gate:
             return
         begun, route = perf_counter(), UNMATCHED
         try:
-            head = read_head(scope["headers"], scope["http_version"])
             is_head = scope["method"] == "HEAD"
             if is_head:  # a GET whose answer's body the server leaves out
                 scope = {**scope, "method": "GET", "extensions": {}}
-            self._policy.check(scope["method"], head)
+            head = self._check_head(scope)
             if self._app is None and await self._is_answered_early(scope, send, begun):
                 return
             names: tuple[str, ...] = ()
@@ -82,27 +80,35 @@ class Gate:
                 scope = _with_whole_names(scope)
                 hot, route, names = find(self._hot, scope["method"], scope["path"])
             if hot is None:
+                check_length(head, self._bounds)
                 await self._serve_app(scope, receive, send, begun)
                 return
             call = call_of(self._engine, self._bounds, head, scope, receive)
             if hot.request is not None:
                 response = await hot.function(*names, hot.request(scope, receive), call)
                 self._count(scope, route, response.status_code, begun)
-                await _send_response(response, scope, receive, send, with_body=not is_head)
+                await _answer_route(response, scope, receive, send, with_body=not is_head)
             else:
                 body = await _serve_hot(hot, call)
                 self._count(scope, route, 204 if body is None else 200, begun)
-                await _answer(body, scope, send)
+                await _answer_hot(body, scope, send)
         except ClientGone:
             self._count(scope, route, CLIENT_GONE, begun)
         except Exception as error:  # noqa: BLE001 - the last place where a refusal or a bug can be answered
             await self._refuse(error, scope, route, begun, send)
 
+    def _check_head(self, scope: Scope) -> Head:
+        head = read_head(scope["headers"], scope["http_version"])
+        self._policy.check(scope["method"], head)
+        if head.encoding is not None and scope["method"] not in SAFE_METHODS:
+            check_encoding(head.encoding)
+        return head
+
     async def _is_answered_early(self, scope: Scope, send: Send, begun: float) -> bool:
         """Answer a health check while the application is loaded; let every other request wait for it."""
         if scope["path"] in HEALTH_PATHS and scope["method"] == "GET":
             self._count(scope, scope["path"], 200, begun)
-            await _send(send, 200, ALIVE, JSON_HEADERS)
+            await _answer_hot(ALIVE, scope, send)
             return True
         await self._loaded.wait()
         return False
@@ -133,7 +139,7 @@ class Gate:
             answer = internal_error()
         answer = with_request_id(answer, request_id_of(scope))
         self._count(scope, route, int(answer.status), begun)
-        await send_problem(send, answer)
+        await _answer_problem(answer, scope, send)
 
     def _count(self, scope: Scope, route: str, status: int, begun: float) -> None:
         """Count a request whose answer is ready to be sent; the line in the log is for debugging alone."""
@@ -159,7 +165,8 @@ async def _serve_hot(hot: HotRoute, call: Call) -> bytes | None:
         arguments = ()
     else:
         check_media_type(call.head)
-        arguments = hot.arguments(await read_body(call.head, call.receive, call.bounds))
+        body = await read_body(call.head, call.receive, call.bounds)
+        arguments = await aside(len(body) > INLINE_BODY_BYTES, hot.arguments, body)
     answer = await hot.function(*arguments, call)
     return None if answer is None else answer.__pydantic_serializer__.to_json(answer)
 
@@ -185,38 +192,40 @@ def _log_bug(error: Exception, scope: Scope) -> None:
     logger.error("a bug answered %(method)s %(path)s, request %(request_id)s", facts, extra=facts, exc_info=error)
 
 
-async def send_problem(send: Send, answer: ProblemAnswer) -> None:
-    """Send an error's answer."""
-    await _send(send, int(answer.status), answer.body, (*answer.headers, NOSNIFF))
-
-
-async def _answer(body: bytes | None, scope: Scope, send: Send) -> None:
-    """Answer 200 with a JSON body or 204 without one, in one write where the server can."""
+async def _answer(status: int, header_lines: bytes, body: bytes, scope: Scope, send: Send) -> None:
+    """Send a whole answer, in one write where the server can; its length stands among the header lines already."""
     at_once = scope.get("extensions", {}).get(ANSWER)
-    if body is None:
-        if not (at_once and at_once(204, NOTHING_NEW_HEADER_LINES, b"")):
-            await _send(send, 204, b"", (NOSNIFF,))
-    elif not (at_once and at_once(200, b"%s%d\r\n" % (JSON_HEADER_LINES, len(body)), body)):
-        await _send(send, 200, body, JSON_HEADERS)
-
-
-async def _send_response(response: "Response", scope: Scope, receive: Receive, send: Send, *, with_body: bool) -> None:
-    """Send what a route made itself, in one write where the server can and nothing streams."""
-    response.raw_headers.append(NOSNIFF)
-    if not with_body and hasattr(response, "body_iterator"):  # a stream, which may have no end
-        await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-        await send({"type": "http.response.body"})
+    if at_once and at_once(status, header_lines, body):
         return
-    at_once = scope.get("extensions", {}).get(ANSWER)
-    if at_once and not hasattr(response, "body_iterator"):
-        lines = b"".join(b"%s: %s\r\n" % field for field in response.raw_headers)
-        if at_once(response.status_code, lines, response.body):
-            return
-    await response(scope, receive, send)
-
-
-async def _send(send: Send, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
-    if status != 204:
-        headers = (*headers, (b"content-length", b"%d" % len(body)))
+    headers = [tuple(line.split(b": ", 1)) for line in header_lines.split(b"\r\n")[:-1]]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _answer_hot(body: bytes | None, scope: Scope, send: Send) -> None:
+    """Answer 200 with JSON, or 204 where there is nothing."""
+    if body is None:
+        await _answer(204, NOTHING_NEW_HEADER_LINES, b"", scope, send)
+    else:
+        await _answer(200, b"%s%d\r\n" % (JSON_HEADER_LINES, len(body)), body, scope, send)
+
+
+async def _answer_problem(answer: ProblemAnswer, scope: Scope, send: Send) -> None:
+    fields = (*answer.headers, NOSNIFF, (b"content-length", b"%d" % len(answer.body)))
+    await _answer(int(answer.status), _lines(fields), answer.body, scope, send)
+
+
+async def _answer_route(response: "Response", scope: Scope, receive: Receive, send: Send, *, with_body: bool) -> None:
+    """Send what a route made itself; of a stream, which may have no end, the head alone where no body is wanted."""
+    response.raw_headers.append(NOSNIFF)
+    if not hasattr(response, "body_iterator"):
+        await _answer(response.status_code, _lines(response.raw_headers), bytes(response.body), scope, send)
+    elif with_body:
+        await response(scope, receive, send)
+    else:
+        await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+        await send({"type": "http.response.body"})
+
+
+def _lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(b"%s: %s\r\n" % field for field in fields)

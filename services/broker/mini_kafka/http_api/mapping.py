@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import ConsumedRecord, ConsumerPlace, TopicDescription
-from mini_kafka_shared.schemas import ConsumerPosition, Message, PublishRequest, Stats
+from mini_kafka_shared.schemas import Message, PublishRequest
 
 
 def to_new_record(request: PublishRequest) -> NewRecord:
@@ -24,9 +26,11 @@ def to_message(consumed: ConsumedRecord) -> Message:
     )
 
 
-def to_stats(topics: Iterable[TopicDescription], places: Iterable[ConsumerPlace]) -> Stats:
-    """Make the guide's overview."""
-    return Stats(
-        topics={topic.name: topic.record_count for topic in topics},
-        consumers={place.consumer_id: ConsumerPosition(topic=place.topic, offset=place.offset) for place in places},
+def stats_json(topics: Iterable[TopicDescription], places: Iterable[ConsumerPlace]) -> bytes:
+    """Write the guide's overview, a `Stats`: as models, thousands of consumers would take eight times as long."""
+    return msgspec.json.encode(
+        {
+            "topics": {topic.name: topic.record_count for topic in topics},
+            "consumers": {place.consumer_id: {"topic": place.topic, "offset": place.offset} for place in places},
+        }
     )

@@ -1,8 +1,8 @@
 """Which of the forms that can be had a client likes best (RFC 9110 §12.5.1)."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 
+from mini_kafka.http_api.error_table import NOT_ACCEPTABLE
 from mini_kafka.http_api.errors import RequestRefused
 
 MAX_ACCEPTED = 50
@@ -20,7 +20,7 @@ def accepted(field: str | None, offers: Sequence[str]) -> str:
     ranges = [_range(part) for part in field.split(",")[:MAX_ACCEPTED]]
     best = max(offers, key=lambda offer: _quality(offer, ranges))
     if _quality(best, ranges)[0] <= 0:
-        raise RequestRefused(HTTPStatus.NOT_ACCEPTABLE, f"this can be had as {', '.join(offers)}: accept one of them")
+        raise RequestRefused(NOT_ACCEPTABLE, f"this can be had as {', '.join(offers)}: accept one of them")
     return best
 
 

@@ -4,8 +4,7 @@ A line that is wrong does not stop the others. Lines that came together are appe
 body is kept than one line. What becomes of each line is told to whoever wants to know, in the order of the lines.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from starlette.types import Receive
@@ -13,13 +12,12 @@ from starlette.types import Receive
 from mini_kafka.core.errors import BrokerError, InvalidRecord, RecordTooLarge
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Appended
+from mini_kafka.http_api.aside import INLINE_BODY_BYTES, aside
 from mini_kafka.http_api.call import Call, ClientGone
 from mini_kafka.http_api.record_input import InvalidInput, from_line
 
 LINES_AT_ONCE = 500
 """Lines that are appended together: enough to be fast, few enough that others get their turn."""
-INLINE_BYTES = 128 * 1024
-"""A longer line is parsed on a thread."""
 SHOWN_ERRORS = 100
 """How many lines that were refused the summary names."""
 
@@ -74,14 +72,14 @@ class Interrupted(Exception):
         self.refused = refused
 
 
-async def append_lines(call: Call, topic: str, receive: Receive) -> AsyncIterator[LineDone]:
-    """Append the lines of a body as they come, and tell what became of each.
+async def append_lines(call: Call, topic: str, ended: Callable[[], Exception | None]) -> AsyncIterator[LineDone]:
+    """Append the lines of a body as they come, and tell what became of each; `ended` says why no more is waited for.
 
     Raises:
-        Interrupted: the broker refuses more (its cause says why); what was told before is appended.
+        Interrupted: the broker refuses or awaits no more (its cause says why); what was told before is appended.
         ClientGone: the connection ended before the body did; what was told before is appended.
     """
-    async for batch in _batches(receive, call.bounds.limits.body_bytes):
+    async for batch in _batches(call.receive, call.bounds.limits.body_bytes, ended):
         try:
             finished = await _append(call, topic, batch)
         except Interrupted as interrupted:
@@ -101,7 +99,7 @@ async def _append(call: Call, topic: str, batch: Sequence[tuple[int, bytes | Non
             done[line] = LineDone(line, reason=f"the line is over {limit} bytes (MINI_KAFKA_MAX_BODY_BYTES)")
             continue
         try:
-            good.append((line, await _read(text)))
+            good.append((line, await aside(len(text) > INLINE_BODY_BYTES, from_line, text)))
         except InvalidInput as error:
             done[line] = LineDone(line, reason=f"the line {error}")
     while good:
@@ -119,22 +117,22 @@ async def _append(call: Call, topic: str, batch: Sequence[tuple[int, bytes | Non
     return [done[line] for line, _ in batch]
 
 
-async def _read(text: bytes) -> NewRecord:
-    """Read a line; a long one on a thread, so that others get their turn."""
-    return from_line(text) if len(text) <= INLINE_BYTES else await asyncio.to_thread(from_line, text)
-
-
 def _of_a_line(error: InvalidRecord | RecordTooLarge) -> str:
     """Say it of the line: its index in the batch means nothing to whoever sent it."""
     return f"the record {str(error).removeprefix(f'record {error.index} ')}"
 
 
-async def _batches(receive: Receive, max_line_bytes: int) -> AsyncIterator[list[tuple[int, bytes | None]]]:
+async def _batches(
+    receive: Receive, max_line_bytes: int, ended: Callable[[], Exception | None]
+) -> AsyncIterator[list[tuple[int, bytes | None]]]:
     """Cut a body into numbered lines, those of each piece together; None stands for a line that is too long."""
     number = 0
     rest = bytearray()
     is_too_long = False
     async for piece in _pieces(receive):
+        reason = ended()
+        if reason is not None:
+            raise Interrupted(number + 1, ()) from reason
         lines: list[tuple[int, bytes | None]] = []
         start = 0
         while (end := piece.find(b"\n", start)) >= 0:

@@ -7,10 +7,10 @@ life of the log, or of a topic that was deleted and made again, is refused: its 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 
 from mini_kafka.core.errors import UnknownPartition
 from mini_kafka.engine.port import LATEST, Caller, Engine, TopicDescription
+from mini_kafka.http_api.error_table import INVALID_REQUEST, OFFSET_NOT_AVAILABLE, TOKEN_OF_ANOTHER_LOG
 from mini_kafka.http_api.errors import RequestRefused
 from mini_kafka.http_api.resume_token import PREFIX, parse
 
@@ -73,9 +73,7 @@ def time_of(text: str, now_ms: int, *, forms: str = TIMES) -> int:
         # A plus sign that was not percent-encoded is a space by the time that it comes here.
         time = datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)$", r"+\1", text))
     except ValueError:
-        raise RequestRefused(
-            HTTPStatus.UNPROCESSABLE_ENTITY, f"{text[:80]!r} is no place in a topic: give {forms}"
-        ) from None
+        raise RequestRefused(INVALID_REQUEST, f"{text[:80]!r} is no place in a topic: give {forms}") from None
     since_1970 = (time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH
     return max(0, since_1970 // timedelta(milliseconds=1))  # exact, as a float's seconds are not
 
@@ -89,7 +87,7 @@ def at_offset(topic: TopicDescription, offset: int, partition: int | None) -> St
     if partition is None:
         if len(topic.partitions) > 1:
             raise RequestRefused(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
+                INVALID_REQUEST,
                 f"from={offset} is an offset, and topic {topic.name!r} has {len(topic.partitions)} partitions:"
                 " say which with partition=",
             )
@@ -98,7 +96,7 @@ def at_offset(topic: TopicDescription, offset: int, partition: int | None) -> St
         number = partition
     if 0 <= number < len(topic.partitions) and offset > topic.partitions[number].high_watermark:
         raise RequestRefused(
-            HTTPStatus.NOT_FOUND,
+            OFFSET_NOT_AVAILABLE,
             f"offset {offset} of partition {number} is not there yet: the next record gets"
             f" {topic.partitions[number].high_watermark}",
         )
@@ -117,12 +115,12 @@ def _of_token(engine: Engine, topic: TopicDescription, text: str, partition: int
     if token.epoch != engine.epoch or token.topic_id != topic.topic_id:
         what = "the broker was started again" if token.epoch != engine.epoch else "the topic was deleted and made again"
         raise RequestRefused(
-            HTTPStatus.GONE,
+            TOKEN_OF_ANOTHER_LOG,
             f"this token belongs to another log: {what} since; begin anew with from=earliest or from=latest",
         )
     if token.partition is not None and partition not in {None, token.partition}:
         raise RequestRefused(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
+            INVALID_REQUEST,
             f"this token goes on in partition {token.partition}, and partition={partition} was asked for: leave it out",
         )
     return Start(dict(token.positions), token.partition if partition is None else partition)

@@ -5,12 +5,12 @@ those that are.
 """
 
 import re
-from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from mini_kafka.http_api.error_table import INVALID_REQUEST
 from mini_kafka.http_api.errors import RequestRefused
 
 MAX_PARAMETERS = 50
@@ -80,7 +80,7 @@ def _names(model: type[Query]) -> list[str]:
 
 
 def _refused(detail: str) -> RequestRefused:
-    return RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return RequestRefused(INVALID_REQUEST, detail)
 
 
 def documented(model: type[Query]) -> list[dict[str, Any]]:

@@ -10,14 +10,19 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
-from http import HTTPStatus
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from mini_kafka.core.record_batch import Headers, NewRecord
+from mini_kafka.http_api.error_table import INVALID_REQUEST
 from mini_kafka.http_api.errors import RequestRefused
 
+UNSET = msgspec.UNSET
+QUOTE = ord('"')
+NOT_AS_WANTED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What the parser raises."""
 FIELDS = "value or value_base64, key or key_base64, headers or headers_base64, timestamp, partition"
 SHOWN_CHARACTERS = 200
 
@@ -25,31 +30,39 @@ Pairs = dict[str, str | None] | list[tuple[str, str | None]]
 """Headers by name, or as pairs where a name comes more than once."""
 
 
-class _Record(msgspec.Struct, forbid_unknown_fields=True):
+class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """A record as JSON; `offset` and `topic` are those of a record that was read, and mean nothing here."""
 
-    value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    value_base64: str | msgspec.UnsetType = msgspec.UNSET
-    key: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    key_base64: str | msgspec.UnsetType = msgspec.UNSET
-    headers: Pairs | msgspec.UnsetType = msgspec.UNSET
-    headers_base64: Pairs | msgspec.UnsetType = msgspec.UNSET
+    value: msgspec.Raw | msgspec.UnsetType = UNSET
+    value_base64: str | msgspec.UnsetType = UNSET
+    key: msgspec.Raw | msgspec.UnsetType = UNSET
+    key_base64: str | msgspec.UnsetType = UNSET
+    headers: Pairs | msgspec.UnsetType = UNSET
+    headers_base64: Pairs | msgspec.UnsetType = UNSET
     timestamp: int | None = None
     partition: int | None = None
     offset: int | None = None
     topic: str | None = None
 
 
-class _Body(_Record, forbid_unknown_fields=True):
+class _Text(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The usual record, of strings alone: they come out of the parser as they are, twice as fast as any JSON."""
+
+    value: str
+    key: str | None = None
+
+
+class _Body(_Record, forbid_unknown_fields=True, gc=False):
     """One record, or a list of them under `records`."""
 
-    records: list[_Record] | msgspec.UnsetType = msgspec.UNSET
+    records: list[_Record] | msgspec.UnsetType = UNSET
 
 
 class InvalidInput(Exception):
     """What is wrong with a record, as the end of a sentence that begins with its place."""
 
 
+_texts = msgspec.json.Decoder(list[_Text])
 _one = msgspec.json.Decoder(_Record)
 _list = msgspec.json.Decoder(list[_Record])
 _body = msgspec.json.Decoder(_Body)
@@ -63,9 +76,12 @@ def from_json(body: bytes) -> list[NewRecord]:
     Raises:
         RequestRefused: 422, with the index of the record that is wrong, and why.
     """
+    with suppress(*NOT_AS_WANTED):
+        return [NewRecord(text.value.encode(), None if text.key is None else text.key.encode())
+                for text in _texts.decode(body)]  # fmt: skip
     try:
         records = _records_of(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except NOT_AS_WANTED as error:
         index, reason = _reason(error, body)
         raise refused(index, reason) from error
     made = []
@@ -82,9 +98,9 @@ def _records_of(body: bytes) -> Iterable[_Record]:
     if body.lstrip()[:1] == b"[":
         return _list.decode(body)
     content = _body.decode(body)
-    if content.records is msgspec.UNSET:
+    if content.records is UNSET:
         return [content]
-    if any(getattr(content, name) not in (msgspec.UNSET, None) for name in _Record.__struct_fields__):
+    if any(getattr(content, name) not in (UNSET, None) for name in _Record.__struct_fields__):
         raise msgspec.ValidationError("a body with `records` has nothing else")
     return content.records
 
@@ -98,16 +114,16 @@ def from_line(line: bytes) -> NewRecord:
     try:
         line.decode()
         return _new_record(_one.decode(line))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except NOT_AS_WANTED as error:
         raise InvalidInput(_reason(error, line)[1]) from error
 
 
 def refused(index: int | None, reason: str) -> RequestRefused:
     """Make the refusal of a record that is wrong, or of a body in which none can be made out."""
     if index is None:
-        return RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, f"the body {reason}")
+        return RequestRefused(INVALID_REQUEST, f"the body {reason}")
     return RequestRefused(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
+        INVALID_REQUEST,
         f"record {index} {reason}",
         errors=[{"loc": f"records.{index}", "index": index, "msg": reason, "type": "record"}],
     )
@@ -124,14 +140,14 @@ def _new_record(record: _Record) -> NewRecord:
 
 
 def _bytes_of(raw: msgspec.Raw | msgspec.UnsetType, encoded: str | msgspec.UnsetType, name: str) -> bytes | None:
-    if isinstance(raw, msgspec.UnsetType):
-        if isinstance(encoded, msgspec.UnsetType):
+    if raw is UNSET:
+        if encoded is UNSET:
             raise InvalidInput(f"has no {name}: send {name}, {name}_base64, or null for a tombstone")
         return _from_base64(encoded, f"{name}_base64")
-    if not isinstance(encoded, msgspec.UnsetType):
+    if encoded is not UNSET:
         raise InvalidInput(f"has both {name} and {name}_base64: send one")
     content = bytes(raw)
-    if content[:1] == b'"':
+    if content[0] == QUOTE:
         return _string.decode(content).encode()
     return None if content == b"null" else content
 
@@ -188,4 +204,4 @@ def _not_json(text: str, body: bytes) -> str:
 
 
 def _not_a_number(name: str) -> Any:
-    raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, f"it has no number {name}")
+    raise RequestRefused(INVALID_REQUEST, f"it has no number {name}")

@@ -7,7 +7,7 @@ never stops the rest.
 """
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +15,7 @@ import msgspec
 
 from mini_kafka.core.record_batch import Headers, Record, UnreadableRecord
 from mini_kafka.engine.port import AcquiredRecord, ReadRecord
+from mini_kafka.http_api.lock_text import write_locks
 
 AnyRecord = Record | UnreadableRecord
 
@@ -28,7 +29,7 @@ class ShowAs(StrEnum):
     BASE64 = "base64"
 
 
-class _Shown(msgspec.Struct, omit_defaults=True):
+class _Shown(msgspec.Struct, omit_defaults=True, gc=False):
     """A record as JSON. `UNSET` is left out; None is a missing key, or the value of a tombstone."""
 
     partition: int
@@ -62,46 +63,50 @@ _ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 _validator = msgspec.json.Decoder(msgspec.Raw)
 
 
-def show(read: ReadRecord, show_as: ShowAs) -> _Shown:
-    """Make the JSON form of a record."""
-    partition, record = read
-    if isinstance(record, UnreadableRecord):
-        return _Shown(partition, record.offset, record.timestamp_ms, decode_error=record.decode_error)
-    shown = _Shown(partition, record.offset, record.timestamp_ms)
-    shown.key, shown.key_base64, key_error = _KEY[show_as](record.key)
-    shown.value, shown.value_base64, value_error = _VALUE[show_as](record.value)
-    if key_error or value_error:
-        errors = (f"the key {key_error}" if key_error else "", f"the value {value_error}" if value_error else "")
-        shown.decode_error = "; ".join(filter(None, errors))
-    if record.headers:
-        _show_headers(shown, record.headers, show_as)
-    return shown
+def show_all(records: Iterable[tuple[int, AnyRecord]], show_as: ShowAs) -> list[_Shown]:
+    """Make the JSON form of records."""
+    show_key, show_value = _KEY[show_as], _VALUE[show_as]
+    all_shown = []
+    for partition, record in records:
+        if isinstance(record, UnreadableRecord):
+            all_shown.append(_Shown(partition, record.offset, record.timestamp_ms, decode_error=record.decode_error))
+            continue
+        offset, timestamp_ms, key_bytes, value_bytes, headers = record
+        key, key_base64, key_error = show_key(key_bytes)
+        value, value_base64, value_error = show_value(value_bytes)
+        shown = _Shown(partition, offset, timestamp_ms, key, key_base64, value, value_base64)
+        if key_error or value_error:
+            errors = (f"the key {key_error}" if key_error else "", f"the value {value_error}" if value_error else "")
+            shown.decode_error = "; ".join(filter(None, errors))
+        if headers:
+            _show_headers(shown, headers, show_as)
+        all_shown.append(shown)
+    return all_shown
 
 
 def answer_json(records: Iterable[ReadRecord], show_as: ShowAs, next_token: str, up_to_date: bool) -> bytes:
     """Write the whole answer to a read."""
-    return _encoder.encode(_Answer([show(read, show_as) for read in records], next_token, up_to_date))
+    return _encoder.encode(_Answer(show_all(records, show_as), next_token, up_to_date))
 
 
-def acquired_json(acquired: Iterable[tuple[AcquiredRecord, str]], show_as: ShowAs) -> bytes:
+def acquired_json(acquired: Sequence[AcquiredRecord], show_as: ShowAs) -> bytes:
     """Write acquired records, each with its lock's text."""
-    records = []
-    for each, lock in acquired:
-        shown = show(ReadRecord(each.partition, each.record), show_as)
+    records = show_all(((each.partition, each.record) for each in acquired), show_as)
+    locks = write_locks(each.lock for each in acquired)
+    for shown, each, lock in zip(records, acquired, locks, strict=True):
         shown.topic, shown.delivery_count, shown.lock = each.topic, each.delivery_count, lock
-        records.append(shown)
     return _encoder.encode(_AcquiredAnswer(records))
 
 
 def record_json(read: ReadRecord, show_as: ShowAs) -> bytes:
     """Write one record."""
-    return _encoder.encode(show(read, show_as))
+    return _encoder.encode(show_all([read], show_as)[0])
 
 
 def json_lines(records: Iterable[ReadRecord], show_as: ShowAs) -> bytes:
     """Write a line of JSON for each record; JSON that is embedded as it was stored loses its line ends."""
     if show_as is not ShowAs.JSON:
-        return _encoder.encode_lines([show(read, show_as) for read in records])
+        return _encoder.encode_lines(show_all(records, show_as))
     return b"".join(_on_one_line(read, show_as) + b"\n" for read in records)
 
 

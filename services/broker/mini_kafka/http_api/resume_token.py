@@ -9,9 +9,9 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from uuid import UUID
 
+from mini_kafka.http_api.error_table import INVALID_REQUEST
 from mini_kafka.http_api.errors import RequestRefused
 
 PREFIX = "t."
@@ -64,7 +64,7 @@ def parse(text: str) -> ResumeToken:
         partition, positions = _read_place(content[_HEAD_BYTES:])
     except ValueError:
         raise RequestRefused(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
+            INVALID_REQUEST,
             "from= is a token that is not complete: send the `next` of an earlier answer as it came",
         ) from None
     epoch = content[1 : 1 + _EPOCH_BYTES].hex()

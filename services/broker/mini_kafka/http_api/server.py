@@ -9,7 +9,9 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
-from mini_kafka.http_api.connection import GuardedHttpProtocol, Limits
+from mini_kafka.connection_limit import ConnectionLimit
+from mini_kafka.http_api.bounds import Limits
+from mini_kafka.http_api.connection import GuardedHttpProtocol
 from mini_kafka.listening import Address
 from mini_kafka.measures import Traffic
 
@@ -21,8 +23,16 @@ GRACEFUL_STOP_S = 1
 class HttpServer:
     """An HTTP server around one ASGI application."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, limits: Limits, traffic: Traffic) -> None:
-        protocol = type("HttpProtocol", (GuardedHttpProtocol,), {"limits": limits, "traffic": traffic})
+    def __init__(
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        limits: Limits,
+        connections: ConnectionLimit,
+        traffic: Traffic,
+    ) -> None:
+        shared = {"limits": limits, "connection_limit": connections, "traffic": traffic}
+        protocol = type("HttpProtocol", (GuardedHttpProtocol,), shared)
         self._socket = listening
         self._server = uvicorn.Server(
             uvicorn.Config(

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Awaitable, Mapping, Sized
 
+from mini_kafka.connection_limit import Admission, ConnectionLimit
 from mini_kafka.engine.log_port import LogEngine
 from mini_kafka.kafka_wire.addresses import Advertiser
 from mini_kafka.kafka_wire.call import Answer, Api, BrokerIdentity, Call, Connection, Request
@@ -48,12 +49,18 @@ class KafkaProtocol(asyncio.Protocol):
         peer = transport.get_extra_info("peername") or ("?", 0)
         local = transport.get_extra_info("sockname") or ("?", 0)
         self._peer = f"{peer[0]}:{peer[1]}"
-        self._connection = self._server.introduce(str(peer[0]), str(local[0]))
+        self._address = str(peer[0])
+        self._connection = self._server.introduce(self._address, str(local[0]))
         self._server.connections.add(self)
+        self._admission = self._server.connection_limit.admit(self._address)
+        if self._admission is not Admission.SERVED:  # there is no word for it in the protocol: clients try again
+            logger.info("%s closed: there are too many connections", self._peer)
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Stop what still works for this client."""
         self._server.connections.discard(self)
+        self._server.connection_limit.leave(self._address, self._admission)
         if self._waiting is not None:
             self._waiting.cancel()
 
@@ -168,12 +175,14 @@ class KafkaServer:
         engine: LogEngine,
         identity: BrokerIdentity,
         advertiser: Advertiser,
+        connection_limit: ConnectionLimit,
         traffic: Traffic,
         max_request_bytes: int,
     ) -> None:
         self.apis = apis
         self.max_request_bytes = max_request_bytes
         self.connections: set[KafkaProtocol] = set()
+        self.connection_limit = connection_limit
         self.traffic = traffic
         traffic.connections = _Together(traffic.connections, self.connections)
         self._engine = engine

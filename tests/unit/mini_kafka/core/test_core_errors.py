@@ -38,6 +38,7 @@ def test_every_error_hangs_where_the_tree_draws_it() -> None:
         (errors.GroupNotFound("g"), ["'g'"]),
         (errors.GroupNotEmpty("g", 7, 2), ["'g'", "7 records", "2 members", "acknowledge"]),
         (errors.GroupKindConflict("g", "shares its records", "7 locked"), ["'g'", "shares", "7 locked", "try again"]),
+        (errors.MemberLimitReached("g", 7), ["'g'", "MINI_KAFKA_GROUP_MAX_SIZE (7)", "raise the limit"]),
         (errors.SequenceGap("till", "orders", 3, 7), ["'till'", "'orders'", "7", "3 is next"]),
         (errors.ProducerFenced("till", 1, 2), ["'till'", "epoch 2", "epoch 1"]),
         (errors.OffsetOutOfRange(9, 2, 5), ["9", "2 to 5"]),
@@ -54,8 +55,3 @@ def test_an_error_says_its_values_and_what_to_do(error: BrokerError, says: list[
     assert not sentence.endswith(".")
     for part in says:
         assert part in sentence
-
-
-@pytest.mark.parametrize("error", [errors.MemoryLimitReached(90, 20, 100), errors.BrokerStopping()])
-def test_what_may_succeed_later_says_when(error: errors.MemoryLimitReached | errors.BrokerStopping) -> None:
-    assert error.retry_after_s >= 1

@@ -1,7 +1,8 @@
 """The share partition against plain lists: whatever is called in whatever order, it answers as they do.
 
 The model keeps a dictionary of offsets and walks all of it each time. It knows no range, block or heap. The log has
-holes, loses its head and grows, and the offsets cross a border between two blocks.
+holes, loses its head and grows, the offsets cross a border between two blocks, and other partitions of the group take
+of the room that they have in common.
 """
 
 from dataclasses import dataclass, field
@@ -63,7 +64,9 @@ class ShareModel(RuleBasedStateMachine):
         super().__init__()
         self.now_ms = 0
         self.limit = InFlightLimit(MAX_IN_FLIGHT)
+        self.elsewhere = 0  # in flight on other partitions of the group
         self.given: list[Lock] = []  # every lock that was ever handed out, one an offset
+        self.whole: list[Lock] = []  # the same as they were handed out
         self.finished: set[int] = set()  # accepted or confirmed since the last reset
 
     @initialize(before=st.integers(0, 8))
@@ -121,6 +124,7 @@ class ShareModel(RuleBasedStateMachine):
             record.delivery_count += 1
             assert (part.delivery_count, part.deadline_ms) == (record.delivery_count, record.deadline_ms)
             self.given.append(Lock(offset, offset + 1, part.lock.acquisition))
+        self.whole += [part.lock for part in acquired]
         numbers = {part.lock.acquisition for part in acquired}
         assert len(numbers) <= 1
         assert not numbers & earlier
@@ -143,7 +147,7 @@ class ShareModel(RuleBasedStateMachine):
         acquired = self.share.acquire_new(self.now_ms, Stretch(base, end, found), max_records, lock_ms, member)
         offsets: list[int] = []
         if base <= self.model.next <= end:
-            room = min(max_records, MAX_IN_FLIGHT - len(self.model.records))
+            room = min(max_records, max(MAX_IN_FLIGHT - len(self.model.records) - self.elsewhere, 0))
             unseen = [offset for offset in found if offset >= self.model.next]
             offsets = unseen[:room]
             if offsets == unseen:
@@ -158,13 +162,8 @@ class ShareModel(RuleBasedStateMachine):
         late, held, seen = [], [], set()
         for lock in locks:
             record = self.model.records.get(lock.base_offset)
-            if (
-                record is None
-                or record.state is not State.ACQUIRED
-                or record.acquisition != lock.acquisition
-                or record.deadline_ms <= self.now_ms
-                or lock in seen
-            ):
+            is_held = self.is_held(record, lock.acquisition)
+            if record is None or not is_held or lock in seen:
                 late.append(lock)
             else:
                 held.append(record)
@@ -214,6 +213,8 @@ class ShareModel(RuleBasedStateMachine):
     @rule(max_ranges=st.integers(0, 3))
     def confirm(self, max_ranges: int) -> None:
         condemned = self.share.condemned(max_ranges)
+        assert len(condemned) <= max_ranges
+        assert bool(condemned) == bool(max_ranges and self.model.in_state(State.CONDEMNED))
         for lock, delivery_count, reason in condemned:
             for offset in range(lock.base_offset, lock.end_offset):
                 record = self.model.records.pop(offset)
@@ -234,11 +235,56 @@ class ShareModel(RuleBasedStateMachine):
             self.model = Model(offset)
             self.finished.clear()
 
+    @rule(in_flight=st.sampled_from([0, 0, 1, MAX_IN_FLIGHT]))
+    def work_on_another_partition(self, in_flight: int) -> None:
+        """Take room from this partition, or give it back; what is in flight here already is not touched."""
+        self.limit.in_flight += in_flight - self.elsewhere
+        self.elsewhere = in_flight
+
+    @precondition(lambda self: self.whole)
+    @rule(
+        drawn=st.integers(0, 6), before=st.integers(0, 2), after=st.integers(0, 2),
+        how=st.sampled_from(["accept", "reject", "release", "renew"]),
+    )  # fmt: skip
+    def settle_many_at_once(self, drawn: int, before: int, after: int, how: str) -> None:
+        """Name many records by one lock, or by a part of one; each is settled or late on its own."""
+        base, end, acquisition = self.whole[-1 - drawn % len(self.whole)]
+        lock = Lock(min(base + before, end - 1), max(end - after, min(base + before, end - 1) + 1), acquisition)
+        held, late = [], []
+        for offset in range(lock.base_offset, lock.end_offset):
+            record = self.model.records.get(offset)
+            if self.is_held(record, acquisition):
+                held.append(offset)
+            else:
+                late.append(Lock(offset, offset + 1, acquisition))
+        assert self.share.holds(self.now_ms, lock) == (not late)
+        more = [30] if how == "renew" else []
+        assert getattr(self.share, how)(self.now_ms, [lock], *more) == Acknowledged(len(held), late)
+        for offset in held:
+            record = self.model.records[offset]
+            if how == "accept":
+                del self.model.records[offset]
+                self.finished.add(offset)
+            elif how == "reject":
+                record.condemn(Reason.REJECTED)
+            elif how == "release":
+                record.give_back()
+            else:
+                record.deadline_ms = self.now_ms + 30
+
+    def is_held(self, record: Record | None, acquisition: int) -> bool:
+        return (
+            record is not None
+            and (record.state, record.acquisition) == (State.ACQUIRED, acquisition)
+            and record.deadline_ms > self.now_ms
+        )
+
     @precondition(lambda self: self.end - self.start > 20)
     @rule()
     def finish_everything(self) -> None:
         """Work until nothing is left: every record is accepted or condemned, each once, and the lag is 0."""
         self.wait(1000)
+        self.work_on_another_partition(0)
         while self.model.committed < self.end:
             self.expire(1000)
             self.confirm(1000)
@@ -246,14 +292,15 @@ class ShareModel(RuleBasedStateMachine):
             self.acquire_new(0, 1000, 1000, 10, "m")
             self.accept(list(range(len(self.given))), in_order=True)
         assert self.share.committed_offset == self.end
-        assert self.limit.in_flight == 0
+        assert self.limit.in_flight == self.elsewhere
 
     @invariant()
     def it_is_as_the_lists_say(self) -> None:
         model, share = self.model, self.share
         assert (share.committed_offset, share.next_offset) == (model.committed, model.next)
         assert [share.count(state) for state in State] == [len(model.in_state(state)) for state in State]
-        assert self.limit.in_flight == len(model.records) <= MAX_IN_FLIGHT
+        assert self.limit.in_flight == len(model.records) + self.elsewhere
+        assert len(model.records) <= MAX_IN_FLIGHT
         assert share.next_deadline_ms == min(
             (record.deadline_ms for record in model.records.values() if record.deadline_ms < FAR), default=None
         )
@@ -264,6 +311,12 @@ class ShareModel(RuleBasedStateMachine):
         assert share.held_by_member() == held
         assert len(share._done) <= len(share._ranges)
         assert len(share._ranges) <= len(model.records)
+
+    @invariant()
+    def a_lock_is_held_by_its_own_acquisition_alone(self) -> None:
+        for lock in self.given[-20:]:
+            is_held = self.is_held(self.model.records.get(lock.base_offset), lock.acquisition)
+            assert self.share.holds(self.now_ms, lock) == is_held
 
     @invariant()
     def what_is_before_the_next_offset_and_not_in_flight_is_finished_or_was_never_there(self) -> None:

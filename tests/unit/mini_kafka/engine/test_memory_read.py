@@ -9,6 +9,7 @@ from mini_kafka.core.errors import OffsetOutOfRange, UnknownPartition, UnknownTo
 from mini_kafka.core.record_batch import NewRecord, Record, UnreadableRecord
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import Caller, Read
+from mini_kafka.engine.reader import RECORDS_PER_SLICE
 from tests.support.clock import ManualClock
 from tests.support.tasks import outcome, settle
 from tests.unit.mini_kafka.engine.conftest import MakeEngine
@@ -231,3 +232,16 @@ async def test_transaction_markers_are_handed_to_nobody(engine: MemoryEngine, wi
     found = await engine.read(ME, wide, {}, partition=0, max_records=10)
     assert (found.records, found.positions, found.up_to_date) == ((), {0: 1}, True)
     assert await engine.consume(ME, "c") is None
+
+
+async def test_others_have_their_turn_while_many_records_are_read(engine: MemoryEngine) -> None:
+    await engine.create_topic(ME, "deep")
+    for _ in range(5):
+        await engine.produce(ME, "deep", [NewRecord(b"v")] * RECORDS_PER_SLICE)
+    reading = asyncio.create_task(engine.read(ME, "deep", {}, max_records=5 * RECORDS_PER_SLICE))
+    turns = 0
+    while not reading.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert len((await reading).records) == 5 * RECORDS_PER_SLICE
+    assert turns >= 5

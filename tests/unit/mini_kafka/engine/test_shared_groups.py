@@ -4,7 +4,13 @@ import asyncio
 
 import pytest
 
-from mini_kafka.core.errors import GroupKindConflict, GroupLimitReached, GroupNotEmpty, UnknownConsumer
+from mini_kafka.core.errors import (
+    GroupKindConflict,
+    GroupLimitReached,
+    GroupNotEmpty,
+    MemberLimitReached,
+    UnknownConsumer,
+)
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.groups import AT_ONCE
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
@@ -256,6 +262,26 @@ async def test_locks_that_run_out_together_are_given_back_bit_by_bit(engine: Mem
         clock.run_next()
         given_back.append((await place(engine)).available)
     assert given_back == [200, 400, 600, 800, 1000]
+
+
+async def test_a_group_has_at_most_so_many_members_whether_they_wait_or_hold_records(make_engine: MakeEngine) -> None:
+    engine = make_engine(EngineConfig(memory_limit=2**30, group_max_size=3))
+    await engine.ensure_topic(ME, "orders", explicit=True)
+    await produce(engine, 1)
+    held = await acquire(engine, member="holds")
+    waiting = [await start_acquire(engine), await start_acquire(engine, member="waits")]
+    for member in ("another", None):
+        with pytest.raises(MemberLimitReached, match=r"MINI_KAFKA_GROUP_MAX_SIZE \(3\)"):
+            await acquire(engine, member=member)
+    assert await acquire(engine, member="holds") == []
+    assert await acquire(engine, member="waits") == []
+    assert await engine.acquire(ME, "other", ["orders"], max_records=1, member="another")
+    await engine.acknowledge(ME, "g", accept=locks(held))
+    await produce(engine, 1)
+    await settle()
+    assert sorted(len(task.result()) for task in waiting if task.done()) in ([0, 1], [1])
+    assert await acquire(engine, member="another") == []
+    await engine.close()
 
 
 async def test_many_locks_are_acknowledged_bit_by_bit(engine: MemoryEngine) -> None:

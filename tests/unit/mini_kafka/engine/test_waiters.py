@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mini_kafka.engine.waiters import Waiters
+from mini_kafka.engine.waiters import WOKEN_AT_ONCE, Waiters
 from tests.support.clock import ManualClock
 from tests.support.tasks import outcome, settle
 
@@ -114,3 +114,61 @@ async def test_closing_wakes_everybody_and_lets_nobody_wait_again(waiters: Waite
     assert waiters.closed
     assert await outcome(await start(waiters, "a")) is False
     assert clock.timers == 0
+
+
+async def test_a_poll_waits_for_its_time_in_all_however_often_it_is_woken(waiters: Waiters, clock: ManualClock) -> None:
+    poll = waiters.poll(1000)
+    for left in (1000, 600):
+        assert not poll.is_over
+        task = asyncio.create_task(poll.news(["a"]))
+        await settle()
+        clock.advance(400 if left == 1000 else left)
+        waiters.notify("a")
+        assert await outcome(task) is (left == 1000)
+    assert poll.is_over
+    assert await poll.news(["a"]) is False
+
+
+async def test_a_poll_is_cut_to_the_longest_wait_that_is_allowed(clock: ManualClock) -> None:
+    poll = Waiters(clock, max_wait_ms=500).poll(10**9)
+    clock.advance(499)
+    assert not poll.is_over
+    clock.advance(1)
+    assert poll.is_over
+
+
+@pytest.mark.parametrize("wait_ms", [0, -1])
+async def test_a_poll_without_time_does_not_wait(waiters: Waiters, wait_ms: int) -> None:
+    poll = waiters.poll(wait_ms)
+    assert poll.is_over
+    assert await poll.news(["a"]) is False
+    assert len(waiters) == 0
+
+
+async def test_of_many_who_wait_some_are_woken_at_a_time_and_all_in_the_end(waiters: Waiters) -> None:
+    woken: list[int] = []
+
+    async def wait(number: int) -> None:
+        assert await waiters.wait(["a"], 1000)
+        woken.append(number)
+
+    tasks = [asyncio.create_task(wait(number)) for number in range(5 * WOKEN_AT_ONCE // 2)]
+    await settle()
+    waiters.notify("a")
+    before = 0
+    while len(woken) < len(tasks):
+        await asyncio.sleep(0)
+        assert len(woken) - before <= WOKEN_AT_ONCE
+        before = len(woken)
+    assert len(waiters) == 0
+
+
+async def test_who_comes_while_many_are_woken_waits_for_the_next_notice(waiters: Waiters) -> None:
+    tasks = [asyncio.create_task(waiters.wait(["a"], 1000)) for _ in range(2 * WOKEN_AT_ONCE)]
+    await settle()
+    waiters.notify("a")
+    late = await start(waiters, "a")
+    assert all([await outcome(task) for task in tasks])
+    assert not late.done()
+    waiters.notify("a")
+    assert await outcome(late) is True

@@ -6,7 +6,7 @@ import json
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from mini_kafka.http_api.connection import ANSWER, PATIENT_BODY
+from mini_kafka.http_api.connection import ANSWER, ENDED_BODY, PATIENT_BODY
 from tests.support.connection import GET, HEAD, LAST_GET, OLD_GET, Connection, run
 from tests.support.tasks import settle
 
@@ -29,7 +29,9 @@ def test_a_head_that_trickles_is_cut_off_after_the_header_time_with_408() -> Non
         assert not it.wait(1)
         assert it.wire.written.startswith(b"HTTP/1.1 408 ")
         problem = json.loads(it.wire.written.partition(b"\r\n\r\n")[2])
-        assert problem["detail"] == "the request's head took too long to arrive: send it at once"
+        assert (
+            problem["detail"] == "the head took longer than 10 s to arrive (MINI_KAFKA_HEADER_TIMEOUT): send it at once"
+        )
 
     run(story)
 
@@ -43,25 +45,56 @@ def test_a_body_that_trickles_is_cut_off_after_the_body_time_with_408() -> None:
         await it.send(b"2")
         assert not it.wait(1)
         assert it.wire.written.startswith(b"HTTP/1.1 408 ")
+        assert b"the body took longer than 30 s to arrive (MINI_KAFKA_BODY_TIMEOUT)" in it.wire.written
 
     run(story)
 
 
+class PatientReader:
+    """An application that reads a body as it comes, and sums up what came when no more is waited for."""
+
+    def __init__(self, it: Connection) -> None:
+        self.came = b""
+        it.protocol.app = self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        extensions = scope["extensions"]
+        extensions[PATIENT_BODY]()
+        while ENDED_BODY not in extensions:
+            self.came += (await receive())["body"]
+        extensions[ANSWER](408, b"content-length: 0\r\n", str(extensions[ENDED_BODY]).encode())
+
+
 def test_a_body_that_is_read_as_it_comes_has_the_body_time_for_each_of_its_pieces() -> None:
     async def story(it: Connection) -> None:
-        plain = it.protocol.app
-
-        async def patient(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["extensions"][PATIENT_BODY]()
-            await plain(scope, receive, send)
-
-        it.protocol.app = patient
+        reader = PatientReader(it)
         await it.send(HEAD)
         for byte in (b"1", b"2", b"3"):
             assert it.wait(29)
             await it.send(byte)
-        assert not it.wait(31)
+        assert it.wait(30)
+        assert it.wire.written == b""
+        it.protocol.grow_older(1)
+        await settle()
+        assert reader.came == b"123"
         assert it.wire.written.startswith(b"HTTP/1.1 408 ")
+        assert (
+            b"the next piece of the body took longer than 30 s to arrive (MINI_KAFKA_BODY_TIMEOUT)" in it.wire.written
+        )
+        assert it.wire.closed
+
+    run(story)
+
+
+def test_who_reads_a_body_as_it_comes_is_told_of_the_stop_and_answers_itself() -> None:
+    async def story(it: Connection) -> None:
+        reader = PatientReader(it)
+        await it.send(HEAD + b"12")
+        it.protocol.end_unfinished()
+        await settle()
+        assert reader.came == b"12"
+        assert b"the broker is stopping" in it.wire.written
+        assert it.wire.closed
 
     run(story)
 

@@ -1,6 +1,8 @@
 """What no honest client sends is refused like every other error, costs little, and disturbs nobody."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -82,19 +84,146 @@ def test_many_requests_in_one_piece_are_no_large_head() -> None:
     run(story)
 
 
-def test_a_client_that_sends_on_and_on_and_reads_nothing_is_cut_off() -> None:
+@pytest.mark.parametrize(
+    ("size", "head_bytes", "says"),
+    [(5001, 5000, "over 5000 bytes (MINI_KAFKA_MAX_HEAD_BYTES)"), (65_536, 200_000, "URL is over 65535 bytes")],
+)
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_url_that_is_too_long_is_431(size: int, head_bytes: int, says: str, pieces: int) -> None:
     async def story(it: Connection) -> None:
-        await it.send(GET * 102)
-        assert it.wire.aborted
+        it.protocol.limits = replace(it.protocol.limits, head_bytes=head_bytes)
+        request = GET.replace(b"/x", b"/x?" + b"a" * (size - 3))
+        step = -(-len(request) // pieces)
+        for start in range(0, len(request), step):
+            if not it.wire.closed:
+                await it.send(request[start : start + step])
+        assert it.wire.written.startswith(b"HTTP/1.1 431 ")
+        assert says in json.loads(it.wire.written.partition(b"\r\n\r\n")[2])["detail"]
 
     run(story)
 
-    async def large(it: Connection) -> None:
-        await it.send(GET)
-        await it.send(HEAD.replace(b"4\r\n", b"4000000\r\n") + b"x" * 70_000)
-        assert it.wire.aborted
 
-    run(large)
+def test_a_url_may_be_as_long_as_it_can_be_read() -> None:
+    async def story(it: Connection) -> None:
+        it.protocol.limits = replace(it.protocol.limits, head_bytes=200_000)
+        it.answer_now.set()
+        await it.send(GET.replace(b"/x", b"/x?" + b"a" * 65_532))
+        assert it.wire.written.startswith(b"HTTP/1.1 200 ")
+
+    run(story)
+
+
+def answers_of(it: Connection) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", it.wire.written)]
+
+
+def test_a_request_too_many_is_refused_when_its_turn_comes() -> None:
+    """Answers have an order: those before it are given, and what comes after it is passed over."""
+
+    async def story(it: Connection) -> None:
+        await it.send(GET * 4)
+        await it.send(GET * 1000)
+        assert it.wire.written == b""
+        assert not it.wire.closed
+        assert it.wire.reading
+        it.answer_now.set()
+        await settle()
+        assert answers_of(it) == [200, 200, 200, 429]
+        assert b"\r\nretry-after: 1\r\n" in it.wire.written
+        assert b"MINI_KAFKA_MAX_PIPELINED" in it.wire.written
+        assert it.wire.closed
+
+    run(story, pipelined=2)
+
+
+@pytest.mark.parametrize(
+    ("bad", "status"),
+    [
+        (b"\0\0\0\r\n\r\n", 400),
+        (b"CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n", 400),
+        (GET.replace(b"HTTP/1.1", b"HTTP/9"), 400),
+        (GET.replace(b"/x", b"/" + b"x" * 6000), 431),
+        (GET.replace(b"\r\n\r\n", b"\r\na: " + b"x" * 6000 + b"\r\n\r\n"), 431),
+        (HEAD.replace(b"content-length: 4", b"transfer-encoding: chunked") + b"4\r\n1234\r\nnonsense", 400),
+    ],
+    ids=["garbage", "tunnel", "version", "url", "head", "chunk"],
+)
+@pytest.mark.parametrize("before", [1, 3])
+def test_a_bad_request_behind_good_ones_is_answered_after_them(bad: bytes, status: int, before: int) -> None:
+    """Else a client would take the refusal for the answer to what was done."""
+
+    async def story(it: Connection) -> None:
+        await it.send(GET * before + bad)
+        await it.send(GET)
+        assert it.wire.written == b""
+        it.answer_now.set()
+        await settle()
+        assert answers_of(it) == [200] * before + [status]
+        assert it.wire.closed
+
+    run(story)
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_an_offer_of_another_protocol_that_cannot_be_ignored_is_refused_in_its_turn(before: int) -> None:
+    """It came in two pieces, so the field was not seen in time, and the parser reads on no further."""
+
+    async def story(it: Connection) -> None:
+        await it.send(GET * before + GET[:-2] + b"connection: upgrade\r\nup")
+        await it.send(b"grade: h2c\r\n\r\n")
+        await it.send(GET)
+        it.answer_now.set()
+        await settle()
+        assert answers_of(it) == [200] * before + [400]
+        assert it.wire.closed
+
+    run(story)
+
+
+def test_as_many_requests_as_may_wait_are_answered() -> None:
+    async def story(it: Connection) -> None:
+        await it.send(GET * 3)
+        it.answer_now.set()
+        await settle()
+        assert answers_of(it) == [200] * 3
+        assert not it.wire.closed
+
+    run(story, pipelined=2)
+
+
+@pytest.mark.parametrize("size", [1000, 1001, 70_000])
+def test_a_large_body_behind_another_request_is_refused(size: int) -> None:
+    async def story(it: Connection) -> None:
+        large = HEAD.replace(b"4\r\n", b"%d\r\n" % size) + b"x" * size
+        await it.send(GET)
+        await it.send(large + GET)
+        assert it.wire.reading
+        it.answer_now.set()
+        await settle()
+        assert answers_of(it) == ([200, 200, 200] if size == 1000 else [200, 429])
+        assert it.wire.closed is (size > 1000)
+        assert (b"MINI_KAFKA_MAX_PIPELINED_BODY_BYTES" in it.wire.written) is (size > 1000)
+
+    run(story, pipelined=2)
+
+
+def test_a_client_that_hangs_up_after_a_request_too_many_is_noticed() -> None:
+    async def story(it: Connection) -> None:
+        heard: list[str] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            heard.append(scope["path"])
+
+        it.protocol.app = app
+        await it.send(GET * 10)
+        it.wire.close()
+        it.protocol.connection_lost(None)
+        await settle()
+        assert heard == ["/x"]
+
+    run(story, pipelined=2)
 
 
 def test_a_client_that_does_not_read_its_answer_is_cut_off_after_the_idle_time() -> None:

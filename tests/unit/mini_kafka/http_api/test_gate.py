@@ -53,6 +53,26 @@ def test_other_media_types_are_415_and_the_answer_says_which_header_to_send(medi
     assert "content-type: application/json" in answer.json()["detail"]
 
 
+def test_an_error_is_one_write_too() -> None:
+    written: list[tuple[int, bytes, bytes]] = []
+
+    def at_once(*answer: Any) -> bool:
+        written.append(answer)
+        return True
+
+    async def run() -> None:
+        async with broker() as it:
+            it.extensions = {ANSWER: at_once}
+            assert (await it.post("/produce", {"topic": "none", "value": "v"})).status == 0
+
+    asyncio.run(run())
+    [(status, lines, body)] = written
+    assert status == 404
+    assert b"content-type: application/problem+json\r\n" in lines
+    assert b"content-length: %d\r\n" % len(body) in lines
+    assert b"x-content-type-options: nosniff\r\n" in lines
+
+
 def test_a_body_that_says_it_is_too_large_is_413_before_it_is_read() -> None:
     async def run() -> None:
         async with broker(max_body_bytes=2000) as it:

@@ -264,7 +264,7 @@ def test_a_poll_without_wait_ms_leaves_nothing_waiting_for_the_client_to_hang_up
 def test_a_refused_body_lists_each_fault_with_its_place_and_without_what_was_sent() -> None:
     async def story(it: Broker) -> None:
         answer = (await it.post("/produce", {"topic": "..", "value": 17, "key": "secret"})).json()
-        assert answer["title"] == "Unprocessable Entity"
+        assert answer["title"] == "The request is not what this call takes"
         assert [error["loc"] for error in answer["errors"]] == ["topic", "value"]
         assert all(error.keys() == {"loc", "msg", "type"} for error in answer["errors"])
         assert "letters, digits" in answer["detail"]

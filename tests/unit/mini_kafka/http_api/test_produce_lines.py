@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message
 
+from mini_kafka.core.errors import BrokerStopping
+from mini_kafka.http_api.connection import ENDED_BODY, PATIENT_BODY
+from mini_kafka.http_api.error_table import REQUEST_TIMED_OUT
+from mini_kafka.http_api.errors import RequestRefused
 from tests.support.asgi import Answer
 from tests.support.broker import Broker, broker, tell
 from tests.support.clock import ManualClock
@@ -210,6 +215,66 @@ def test_lines_for_a_topic_that_cannot_be_are_refused_at_the_first(topic: str, s
         assert (answer.json()["appended"], answer.json()["next_line"]) == (0, 1)
 
     tell(story, auto_create_topics_enable=status == 422)
+
+
+def test_where_each_line_is_answered_a_refusal_of_the_first_one_has_its_status() -> None:
+    async def nowhere(it: Broker) -> None:
+        answer = await send(it, b'{"value": 1}\n', query="?ack=each")
+        assert (answer.status, answer.json()["code"]) == (404, "UNKNOWN_TOPIC_OR_PARTITION")
+        assert (answer.json()["appended"], answer.json()["next_line"]) == (0, 1)
+
+    tell(nowhere, auto_create_topics_enable=False)
+
+    async def full(it: Broker) -> None:
+        for _ in range(3):
+            await send(it, LARGE)
+        answer = await send(it, LARGE, query="?ack=each")
+        assert (answer.status, answer.headers["retry-after"]) == (429, "1")
+
+    tell(full, memory_limit=1024 * 1024)
+
+    async def empty(it: Broker) -> None:
+        answer = await send(it, b"", query="?ack=each")
+        assert (answer.status, answer.body) == (200, b"")
+
+    tell(empty)
+
+
+@pytest.mark.parametrize("query", ["", "?ack=each"])
+@pytest.mark.parametrize(
+    ("reason", "status", "says"),
+    [
+        (BrokerStopping(), 503, "the broker is stopping"),
+        (RequestRefused(REQUEST_TIMED_OUT, "the request's body took too long to arrive"), 408, "took too long"),
+    ],
+)
+def test_lines_that_are_not_waited_for_are_summed_up_and_half_a_line_is_not_kept(
+    query: str, reason: Exception, status: int, says: str
+) -> None:
+    async def story(it: Broker) -> None:
+        patience: list[str] = []
+        it.extensions = {PATIENT_BODY: lambda: patience.append("asked for")}
+        pieces = iter([b'{"value": "a"}\n{"value": "b"}\n{\n{"value": "lo', b""])
+
+        async def receive() -> Message:
+            piece = next(pieces)
+            if not piece:
+                it.extensions[ENDED_BODY] = reason
+            return {"type": "http.request", "body": piece, "more_body": True}
+
+        answer = await it.ask("POST", PATH + query, (), NDJSON, receive=receive)
+        assert patience == ["asked for"]
+        assert await values(it) == ["a", "b"]
+        if query:
+            *_, last = [json.loads(line) for line in answer.body.splitlines()]
+            assert (answer.status, last["line"], last["interrupted"]) == (200, 4, True)
+        else:
+            last = answer.json()
+            assert (answer.status, last["appended"], last["refused"], last["next_line"]) == (status, 2, 1, 4)
+            assert last["partitions"] == [{"partition": 0, "first_offset": 0, "last_offset": 1, "count": 2}]
+        assert says in last["detail"]
+
+    tell(story)
 
 
 @pytest.mark.parametrize("query", ["", "?ack=each"])

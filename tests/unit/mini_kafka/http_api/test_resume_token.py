@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mini_kafka.core.topic import MAX_PARTITIONS
+from mini_kafka.http_api.bounds import Limits
 from mini_kafka.http_api.errors import RequestRefused
 from mini_kafka.http_api.resume_token import PREFIX, ResumeToken, parse
 
@@ -38,6 +40,11 @@ def test_a_token_needs_no_escaping_in_a_url() -> None:
 
 def test_the_token_of_a_thousand_partitions_is_under_8_kb() -> None:
     assert len(str(ResumeToken(EPOCH, TOPIC, dict.fromkeys(range(1000), 2**39)))) < 8192
+
+
+def test_the_token_of_as_many_partitions_as_a_broker_may_have_fits_into_a_head() -> None:
+    positions = dict.fromkeys(range(MAX_PARTITIONS), 2**28 - 1)  # more records than any memory holds
+    assert len(str(ResumeToken(EPOCH, TOPIC, positions))) < Limits().head_bytes * 0.9
 
 
 @given(st.integers(0), st.integers(0, 255))

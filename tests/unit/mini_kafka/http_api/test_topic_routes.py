@@ -2,6 +2,8 @@
 
 import pytest
 
+from mini_kafka.settings import LIMITS
+from mini_kafka_shared import __version__
 from tests.support.asgi import JSON, Answer
 from tests.support.broker import Broker, tell
 from tests.support.clock import ManualClock
@@ -19,9 +21,14 @@ def test_the_broker_says_what_it_is_and_what_it_takes() -> None:
     async def story(it: Broker) -> None:
         shown = (await it.get("/v1")).json()
         assert (shown["engine"], shown["epoch"]) == ("memory", it.engine.epoch)
-        assert shown["limits"] == {"max_body_bytes": 2048, "max_records_per_request": 7, "max_streams": 3}
+        assert shown["version"] == __version__
+        assert shown["kafka"] is None
+        assert shown["limits"].keys() == set(LIMITS)
+        assert [shown["limits"][name] for name in ("max_body_bytes", "max_groups", "body_timeout")] == [2048, 7, 1.5]
+        it.bounds.kafka_address = "127.0.0.1:9092"
+        assert (await it.get("/v1")).json()["kafka"] == "127.0.0.1:9092"
 
-    tell(story, max_body_bytes=2048, max_records_per_request=7, max_streams=3)
+    tell(story, max_body_bytes=2048, max_groups=7, body_timeout=1.5)
 
 
 @pytest.mark.parametrize("wish", [b"", b"null", b"{}"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mini_kafka.connection_limit import ConnectionLimit
 from mini_kafka.kafka_wire.addresses import Advertiser
 from mini_kafka.kafka_wire.call import Answer, Api, BrokerIdentity, Call
 from mini_kafka.kafka_wire.errors import WireError
@@ -42,6 +43,9 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    def abort(self) -> None:
+        self.closed = True
+
     def is_closing(self) -> bool:
         return self.closed
 
@@ -59,7 +63,8 @@ class Trial:
         apis = {key: Api(key, f"Api{key}", 0, 0, 9, handle) for key, handle in enumerate(handlers)}
         advertiser = Advertiser(9092, None, Address("published", 1), None)
         self.traffic = Traffic("kafka", ("api",))
-        self.server = KafkaServer(None, apis, None, BrokerIdentity(1, "c"), advertiser, self.traffic, 2**20)  # type: ignore[arg-type]
+        self.limit = ConnectionLimit(1)
+        self.server = KafkaServer(None, apis, None, BrokerIdentity(1, "c"), advertiser, self.limit, self.traffic, 2**20)  # type: ignore[arg-type]
         self.wire = Wire()
         self.protocol = KafkaProtocol(self.server)
         self.protocol.connection_made(self.wire)
@@ -206,6 +211,20 @@ def test_a_client_that_sends_very_much_ahead_leaves_others_their_turns(monkeypat
         await let_run()
         assert trial.answers == b"".join(answer(number, b"") for number in range(3))
         assert trial.wire.reading
+
+    tell(story)
+
+
+def test_a_connection_too_many_is_closed_and_one_that_ends_makes_place() -> None:
+    async def story(trial: Trial) -> None:
+        wires = [Wire(), Wire()]
+        extra, late = KafkaProtocol(trial.server), KafkaProtocol(trial.server)
+        extra.connection_made(wires[0])
+        assert wires[0].closed
+        extra.connection_lost(None)
+        trial.protocol.connection_lost(None)
+        late.connection_made(wires[1])
+        assert not wires[1].closed
 
     tell(story)
 

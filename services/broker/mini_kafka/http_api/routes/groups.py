@@ -3,9 +3,8 @@
 The gate calls acquire and acknowledge directly; of FastAPI they need their place in the document.
 """
 
-from collections.abc import Iterable
-from http import HTTPStatus
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Path, Request, Response, status
 from fastapi import Query as QueryParameter
@@ -15,6 +14,7 @@ from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.port import (
     EARLIEST,
     LATEST,
+    Acknowledgement,
     GroupMember,
     OffsetTarget,
     RecordLock,
@@ -24,13 +24,15 @@ from mini_kafka.engine.port import (
     ToOffset,
     ToTime,
 )
+from mini_kafka.http_api.aside import INLINE_BODY_BYTES, INLINE_RECORDS, aside
 from mini_kafka.http_api.body import check_media_type, read_body
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import CHANGING, problems
+from mini_kafka.http_api.error_table import INVALID_REQUEST
 from mini_kafka.http_api.errors import RequestRefused
 from mini_kafka.http_api.hot import HotRoute, HotRoutes
-from mini_kafka.http_api.lock_text import read_lock, write_lock
+from mini_kafka.http_api.lock_text import read_lock, write_locks
 from mini_kafka.http_api.position import time_of
 from mini_kafka.http_api.query import Query, documented, read_query
 from mini_kafka.http_api.record_output import ShowAs, acquired_json
@@ -220,7 +222,7 @@ async def acquire(group: GroupName, request: Request, call: CallDep) -> Response
         member=wish.member,
     )
     acquired = await (call.while_connected(acquiring) if wish.wait_ms else acquiring)
-    content = acquired_json(((each, write_lock(each.lock)) for each in acquired), query.show_as)
+    content = await aside(len(acquired) > INLINE_RECORDS, acquired_json, acquired, query.show_as)
     return Response(content, media_type="application/json")
 
 
@@ -239,28 +241,48 @@ async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Resp
     A lock that has run out is listed as expired, and is no error: the record is somebody else's by now.
     """
     read_query(request.scope["query_string"], Query)
-    wish = AcknowledgeRequest.model_validate_json(await _json_body(call))
-    release = [
-        Release(_lock(one, "release"), 0) if isinstance(one, str) else Release(_lock(one.lock, "release"), one.delay_ms)
-        for one in wish.release
-    ]
-    done = await call.engine.acknowledge(
-        call.caller,
-        name_of(group),
-        accept=_locks(wish.accept, "accept"),
-        release=release,
-        reject=_locks(wish.reject, "reject"),
-        renew=_locks(wish.renew, "renew"),
-        lock_ms=wish.lock_ms,
-    )
+    body = await _json_body(call)
+    wish = await aside(len(body) > INLINE_BODY_BYTES, _read_acknowledgement, body)
+    done = await call.engine.acknowledge(call.caller, name_of(group), **wish)
+    content = await aside(len(done.late) > INLINE_RECORDS, _acknowledged_json, done)
+    return Response(content, media_type="application/json")
+
+
+class _Wish(TypedDict):
+    """What `Engine.acknowledge` takes."""
+
+    accept: Sequence[RecordLock]
+    release: Sequence[Release]
+    reject: Sequence[RecordLock]
+    renew: Sequence[RecordLock]
+    lock_ms: int
+
+
+def _read_acknowledgement(body: bytes) -> _Wish:
+    wish = AcknowledgeRequest.model_validate_json(body)
+    return {
+        "accept": _locks(wish.accept, "accept"),
+        "release": [
+            Release(_lock(one, "release"))
+            if isinstance(one, str)
+            else Release(_lock(one.lock, "release"), one.delay_ms)
+            for one in wish.release
+        ],
+        "reject": _locks(wish.reject, "reject"),
+        "renew": _locks(wish.renew, "renew"),
+        "lock_ms": wish.lock_ms,
+    }
+
+
+def _acknowledged_json(done: Acknowledgement) -> str:
     answer = Acknowledged(
         accepted=done.accepted,
         released=done.released,
         rejected=done.rejected,
         renewed=done.renewed,
-        expired=[write_lock(lock) for lock in done.late],
+        expired=write_locks(done.late),
     )
-    return Response(answer.model_dump_json(), media_type="application/json")
+    return answer.model_dump_json()
 
 
 async def _json_body(call: Call) -> bytes:
@@ -293,7 +315,7 @@ def _lock(text: str, what: str) -> RecordLock:
 
 
 def _wrong(detail: str) -> RequestRefused:
-    return RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return RequestRefused(INVALID_REQUEST, detail)
 
 
 HOT: HotRoutes = {

@@ -6,12 +6,13 @@ because validating the body's bytes with the model is all that they need of Fast
 
 import secrets
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Response, status
 
+from mini_kafka.http_api.aside import INLINE_RECORDS, aside
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import problems
 from mini_kafka.http_api.hot import HotRoute
-from mini_kafka.http_api.mapping import to_message, to_new_record, to_stats
+from mini_kafka.http_api.mapping import stats_json, to_message, to_new_record
 from mini_kafka_shared.schemas import (
     ConsumeRequest,
     ConsumerRegistered,
@@ -100,10 +101,13 @@ async def consume(body: ConsumeRequest, call: CallDep) -> Message | None:
     return None if consumed is None else to_message(consumed)
 
 
-@router.get("/stats", summary="Count the records, and show where every consumer stands")
-async def stats(call: CallDep) -> Stats:
+@router.get("/stats", response_model=Stats, summary="Count the records, and show where every consumer stands")
+async def stats(call: CallDep) -> Response:
     """Show the records held by topic, and each consumer's topic and offset."""
-    return to_stats(await call.engine.describe_topics(call.caller), await call.engine.consumer_places(call.caller))
+    topics = await call.engine.describe_topics(call.caller)
+    places = await call.engine.consumer_places(call.caller)
+    content = await aside(len(topics) + len(places) > INLINE_RECORDS, stats_json, topics, places)
+    return Response(content, media_type="application/json")
 
 
 def made_up(kind: str) -> str:

@@ -3,7 +3,6 @@
 The gate calls the function directly, like the guide's busy routes; of FastAPI it needs its place in the document.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
@@ -18,11 +17,13 @@ from starlette.types import Receive, Scope, Send
 from mini_kafka.core.producer_sequences import ProducerSequence
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Appended
+from mini_kafka.http_api.aside import INLINE_BODY_BYTES, INLINE_RECORDS, aside
 from mini_kafka.http_api.body import read_body
 from mini_kafka.http_api.call import Call
-from mini_kafka.http_api.connection import PATIENT_BODY
+from mini_kafka.http_api.connection import ENDED_BODY, PATIENT_BODY
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import CHANGING, problems
+from mini_kafka.http_api.error_table import INVALID_REQUEST, RECORD_LIST_TOO_LARGE
 from mini_kafka.http_api.errors import PROBLEM_MEDIA_TYPE, RequestRefused, problem_of
 from mini_kafka.http_api.hot import HotRoute
 from mini_kafka.http_api.ndjson import Interrupted, LineDone, Summary, append_lines
@@ -32,9 +33,6 @@ from mini_kafka.http_api.request_id import request_id_of, with_request_id
 from mini_kafka.http_api.routes.topics import TopicName
 
 NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines"})
-INLINE_BODY_BYTES = 128 * 1024
-"""A larger body is parsed on a thread, so that others get their turn."""
-
 _PRODUCER_NAME = re.compile(r"[!-~]{1,249}")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _encode = msgspec.json.Encoder().encode
@@ -143,10 +141,10 @@ async def produce(topic: TopicName, request: Request, call: CallDep) -> Response
     body = await read_body(call.head, call.receive, call.bounds)
     if media_type == "application/json" or media_type.endswith("+json"):
         _refuse_record_parameters(query)
-        records = from_json(body) if len(body) <= INLINE_BODY_BYTES else await asyncio.to_thread(from_json, body)
+        records = await aside(len(body) > INLINE_BODY_BYTES, from_json, body)
         if len(records) > limits.request_records:
             raise RequestRefused(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                RECORD_LIST_TOO_LARGE,
                 f"the body has {len(records)} records, over MINI_KAFKA_MAX_RECORDS_PER_REQUEST"
                 f" ({limits.request_records}): send less at a time, or lines of JSON",
             )
@@ -154,14 +152,12 @@ async def produce(topic: TopicName, request: Request, call: CallDep) -> Response
         key = None if query.key is None else query.key.encode()
         records = [NewRecord(body, key, (), query.timestamp, query.partition)]
     places = await call.engine.produce(call.caller, topic, records, create=True, sequence=sequence)
-    return Response(_places(places), media_type="application/json")
+    answer = await aside(len(places) > INLINE_RECORDS, _places, places)
+    return Response(answer, media_type="application/json")
 
 
 def _places(places: Sequence[Appended]) -> bytes:
-    return b'{"records":[%s]}' % b",".join(
-        b'{"partition":%d,"offset":%d,"timestamp":%d}' % (partition, offset, timestamp)
-        for partition, offset, timestamp in places
-    )
+    return b'{"records":[%s]}' % b",".join(map(b'{"partition":%d,"offset":%d,"timestamp":%d}'.__mod__, places))
 
 
 def _refuse_record_parameters(query: ProduceQuery) -> None:
@@ -190,18 +186,19 @@ def _sequence(request: Request) -> ProducerSequence | None:
 
 
 def _wrong(detail: str) -> RequestRefused:
-    return RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return RequestRefused(INVALID_REQUEST, detail)
 
 
 async def _produce_lines(topic: str, request: Request, call: Call, query: ProduceQuery) -> Response:
-    be_patient = request.scope.get("extensions", {}).get(PATIENT_BODY)
-    if be_patient:
-        be_patient()
-    lines = append_lines(call, topic, call.receive)
-    if query.ack == "each":
-        return _WhileReading(_acknowledged(lines), media_type="application/x-ndjson")
+    extensions = request.scope.get("extensions", {})
+    if PATIENT_BODY in extensions:
+        extensions[PATIENT_BODY]()
+    lines = append_lines(call, topic, lambda: extensions.get(ENDED_BODY))
     summary = Summary()
     try:
+        if query.ack == "each":
+            first = await anext(lines, None)  # a topic that cannot be, or a full memory, still has a status of its own
+            return _WhileReading(_acknowledged(first, lines), media_type="application/x-ndjson")
         async for done in lines:
             summary.add(done)
     except Interrupted as interrupted:
@@ -246,16 +243,21 @@ class _WhileReading(StreamingResponse):
         await self.stream_response(send)
 
 
-async def _acknowledged(lines: AsyncIterator[LineDone]) -> AsyncIterator[bytes]:
+async def _acknowledged(first: LineDone | None, rest: AsyncIterator[LineDone]) -> AsyncIterator[bytes]:
     try:
-        async for done in lines:
-            if done.place is None:
-                yield _encode({"line": done.line, "detail": done.reason}) + b"\n"
-            else:
-                partition, offset, _ = done.place
-                yield b'{"line":%d,"partition":%d,"offset":%d}\n' % (done.line, partition, offset)
+        if first is not None:
+            yield _acknowledgement(first)
+        async for done in rest:
+            yield _acknowledgement(done)
     except Interrupted as interrupted:
         yield _encode({"line": interrupted.line, "detail": str(interrupted.__cause__), "interrupted": True}) + b"\n"
+
+
+def _acknowledgement(done: LineDone) -> bytes:
+    if done.place is None:
+        return _encode({"line": done.line, "detail": done.reason}) + b"\n"
+    partition, offset, _ = done.place
+    return b'{"line":%d,"partition":%d,"offset":%d}\n' % (done.line, partition, offset)
 
 
 HOT = {("POST", "/v1/topics/{topic}/records"): HotRoute(produce, request=Request)}

@@ -7,9 +7,16 @@ from pydantic import ConfigDict, Field
 
 from mini_kafka.core.record_batch import Record
 from mini_kafka.engine.port import READ_BYTES, TopicDescription
+from mini_kafka.http_api.aside import INLINE_RECORDS, aside
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import problems
+from mini_kafka.http_api.error_table import (
+    CORRUPT_MESSAGE,
+    INVALID_REQUEST,
+    NO_RECORD_AT_OFFSET,
+    OFFSET_NOT_AVAILABLE,
+)
 from mini_kafka.http_api.errors import RequestRefused
 from mini_kafka.http_api.hot import HotRoute
 from mini_kafka.http_api.media import accepted
@@ -84,7 +91,7 @@ async def read_records(topic: TopicName, request: Request, call: CallDep) -> Res
     query = read_query(request.scope["query_string"], ReadQuery)
     if "max_records" in query.model_fields_set and query.max_records > call.bounds.limits.request_records:
         raise RequestRefused(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
+            INVALID_REQUEST,
             f"max_records is at most {call.bounds.limits.request_records} (MINI_KAFKA_MAX_RECORDS_PER_REQUEST)",
         )
     offers = (NDJSON, TEXT, EVENTS) if query.follow else (JSON, NDJSON, TEXT, EVENTS)
@@ -124,12 +131,15 @@ async def _read_once(call: Call, topic: TopicDescription, start: Start, query: R
     )
     found = await (call.while_connected(reading) if query.wait_ms else reading)
     token = str(ResumeToken(call.engine.epoch, found.topic_id, found.positions, start.partition))
+    is_long = len(found.records) > INLINE_RECORDS
     if media_type == JSON:
-        return Response(answer_json(found.records, query.show_as, token, found.up_to_date), media_type=JSON)
+        answer = await aside(is_long, answer_json, found.records, query.show_as, token, found.up_to_date)
+        return Response(answer, media_type=JSON)
     fields = {"mini-kafka-next": token, "mini-kafka-up-to-date": str(found.up_to_date).lower()}
     if media_type == TEXT:
         return Response(value_lines(found.records), headers=fields, media_type=TEXT)
-    return Response(json_lines(found.records, query.show_as), headers=fields, media_type=NDJSON)
+    lines = await aside(is_long, json_lines, found.records, query.show_as)
+    return Response(lines, headers=fields, media_type=NDJSON)
 
 
 @router.get(
@@ -148,23 +158,23 @@ async def read_one(topic: TopicName, partition: Number, offset: Number, request:
     media_type = accepted(_accept(request), (JSON, BYTES, TEXT))
     described = await call.engine.describe_topic(call.caller, topic)
     if offset < 0:
-        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "an offset is 0 or more")
+        raise RequestRefused(INVALID_REQUEST, "an offset is 0 or more")
     start = at_offset(described, offset, partition)
     found = await call.engine.read(call.caller, topic, start.positions, partition=partition, max_records=1)
     if not found.records:
         if offset < found.positions[partition]:  # a transaction marker, or compacted away with all behind it
-            raise RequestRefused(HTTPStatus.GONE, f"offset {offset} of partition {partition} holds no record")
-        raise RequestRefused(HTTPStatus.NOT_FOUND, f"offset {offset} of partition {partition} is not there yet")
+            raise RequestRefused(NO_RECORD_AT_OFFSET, f"offset {offset} of partition {partition} holds no record")
+        raise RequestRefused(OFFSET_NOT_AVAILABLE, f"offset {offset} of partition {partition} is not there yet")
     [read] = found.records
     if read.record.offset != offset:
         raise RequestRefused(
-            HTTPStatus.GONE,
+            NO_RECORD_AT_OFFSET,
             f"offset {offset} of partition {partition} holds no record any more: the next one is {read.record.offset}",
         )
     if media_type == JSON:
         return Response(record_json(read, query.show_as), media_type=JSON)
     if not isinstance(read.record, Record):
-        raise RequestRefused(HTTPStatus.GONE, f"offset {offset} cannot be read: {read.record.decode_error}")
+        raise RequestRefused(CORRUPT_MESSAGE, f"offset {offset} cannot be read: {read.record.decode_error}")
     if read.record.value is None:
         return Response(status_code=int(HTTPStatus.NO_CONTENT))  # a tombstone has no value
     return Response(read.record.value, media_type=media_type)

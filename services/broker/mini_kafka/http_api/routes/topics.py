@@ -13,7 +13,6 @@ from mini_kafka.http_api.query import Query, documented, read_query
 from mini_kafka_shared import __version__
 from mini_kafka_shared.schemas_v1 import (
     Broker,
-    BrokerLimits,
     PartitionOffset,
     TopicChange,
     TopicDetails,
@@ -38,17 +37,13 @@ class OffsetsQuery(Query):
 
 @router.get("", summary="What this broker is")
 async def show_broker(call: CallDep) -> Broker:
-    """Show the version, the life of the log, and the limits of the HTTP API."""
-    limits = call.bounds.limits
+    """Show the version, the life of the log, where Kafka clients connect, and every limit."""
     return Broker(
         version=__version__,
         epoch=call.engine.epoch,
         engine=call.engine.name,
-        limits=BrokerLimits(
-            max_body_bytes=limits.body_bytes,
-            max_records_per_request=limits.request_records,
-            max_streams=limits.streams,
-        ),
+        kafka=call.bounds.kafka_address,
+        limits=call.bounds.shown,
     )
 
 

@@ -1,0 +1,129 @@
+"""A run of workers against a broker process: all at once over sockets, with kills and pauses.
+
+Workers are processes; some are killed and others take their place, some are stopped until their locks have run out,
+and the broker itself is stopped now and then. It is never killed: its log is in RAM.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.checker.history import History
+from tests.checker.http_clients import Connection
+from tests.checker.http_member import Member, is_finished
+from tests.checker.http_reader import read_everything
+from tests.checker.http_world import COMPACTED, GROUP, SHARED, World, create_topics
+from tests.checker.journal import Journal, read
+from tests.checker.live_worker import sleep_ms
+
+ROOT = Path(__file__).parents[2]
+ROLES = (*["producer"] * 8, *["member"] * 3, "reader:orders", "reader:table", "follower:jobs")
+FINISH_SECONDS = 60
+"""How long the last member may take, and the others beyond their time, on a machine that is busy."""
+
+
+@dataclass
+class LiveRun:
+    """A broker at an address, in a process, and a folder for what its workers write down."""
+
+    address: str
+    broker_pid: int
+    folder: Path
+    rng: Random
+    kills: int = 0
+    pauses: int = 0
+    _workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _lines: list[str] = field(default_factory=list)
+
+    def __call__(self, seconds: float, journal_bytes: int) -> History:
+        """Let the workers work, finish what they leave, read everything, and give the history.
+
+        They work for a time and until they have written down so much, however busy the machine is.
+
+        Raises:
+            AssertionError: a worker got an answer that it did not expect, or they do not get on.
+        """
+        connection = Connection(self.address, self.rng, cut=0)
+        journal = Journal("last", time.monotonic_ns, self._lines.append)
+        world = World(self.rng, connection.ask, journal, sleep_ms, wait_ms=200)
+        try:
+            create_topics(world)
+            self._let_work(seconds, journal_bytes)
+            dead = _finish(world)
+        finally:
+            connection.close()
+        lines = [line for path in self.folder.glob("*.log") for line in path.read_text().splitlines()]
+        return History(tuple(read([*lines, *self._lines])), frozenset(COMPACTED), {GROUP: SHARED}, frozenset(dead))
+
+    def _let_work(self, seconds: float, journal_bytes: int) -> None:
+        try:
+            self._workers += [self._start(role) for role in ROLES]
+            began = time.monotonic()
+            while (passed := time.monotonic() - began) < seconds or self._written() < journal_bytes:
+                assert passed < seconds + FINISH_SECONDS, f"the workers have only written {self._written()} bytes"
+                time.sleep(self.rng.random() * 0.4)
+                self._disturb()
+            self._check_workers()
+        finally:
+            for worker in self._workers:
+                worker.kill()
+                worker.wait()
+
+    def _start(self, role: str) -> subprocess.Popen[bytes]:
+        """Start a worker under a name that nobody had before."""
+        name = f"{role.partition(':')[0]}{len(list(self.folder.iterdir()))}"
+        command = [sys.executable, "-m", "tests.checker.live_worker", role, name, self.address, str(self.rng.random())]
+        with (self.folder / f"{name}.log").open("wb") as out, (self.folder / f"{name}.err").open("wb") as err:
+            return subprocess.Popen(command, stdout=out, stderr=err, cwd=ROOT)
+
+    def _written(self) -> int:
+        return sum(path.stat().st_size for path in self.folder.glob("*.log"))
+
+    def _disturb(self) -> None:
+        """Kill a worker, or stop one or the broker for a while."""
+        self._check_workers()
+        number = self.rng.randrange(len(self._workers))
+        chosen = self.rng.random()
+        if chosen < 0.3:
+            self.kills += 1
+            self._workers[number].kill()
+            self._workers[number].wait()
+            self._workers[number] = self._start(ROLES[number])
+        elif chosen < 0.5:
+            self.pauses += 1
+            member = self._workers[self.rng.choice([i for i, role in enumerate(ROLES) if role == "member"])]
+            pid = self.broker_pid if chosen < 0.4 else member.pid
+            with stopped(pid):
+                time.sleep(self.rng.random() * 0.7)
+
+    def _check_workers(self) -> None:
+        for worker in self._workers:
+            if worker.poll() is not None:
+                errors = "\n".join(path.read_text() for path in self.folder.glob("*.err"))
+                raise AssertionError(f"{worker.args!r} ended with {worker.returncode}: {errors}")
+
+
+def _finish(world: World) -> list[str]:
+    member = Member(world, diligent=True)
+    deadline = time.monotonic() + FINISH_SECONDS
+    while time.monotonic() < deadline:
+        if not member.step() and is_finished(world):
+            break
+    return read_everything(world)
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Stop a process for a while."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
