@@ -66,7 +66,7 @@ class ConsumerGroup:
             return True
         if self.cycle.state is GroupState.PREPARING_REBALANCE:
             waits = member_id in self.members and self.members[member_id].join_answer is not None
-            return waits or self.members.waiting_to_join < self._max_size
+            return waits or len(self.members) < self._max_size or self.members.waiting_to_join < self._max_size
         return member_id in self.members or len(self.members) < self._max_size
 
     def _fits(self, wish: JoinWish) -> bool:
