@@ -21,6 +21,8 @@ from mini_kafka.kafka_wire.messages.produce import Outcome, ProduceRequest, read
 LOWEST_ANSWERED = 3
 ZSTD_FROM = 7
 ACKS = (-1, 0, 1)
+FULL_THROTTLE_MS = 1000
+"""How long a client should send nothing when the memory is full: as long as HTTP's Retry-After says."""
 
 
 def handle(call: Call) -> Answer | Awaitable[Answer]:
@@ -73,5 +75,5 @@ def _answer(call: Call, request: ProduceRequest, outcomes: Sequence[Sequence[Out
         if refusals:
             raise WireError(f"a produce with acks=0 was refused, and cannot be answered: {refusals[0]}")
         return None
-    throttle_ms = max((it.retry_after_s * 1000 for it in refusals if isinstance(it, MemoryLimitReached)), default=0)
+    throttle_ms = FULL_THROTTLE_MS if any(isinstance(it, MemoryLimitReached) for it in refusals) else 0
     return write_response(call.version, request, outcomes, throttle_ms)
