@@ -48,38 +48,42 @@ def test_a_batch_is_taken_as_a_view_and_not_copied() -> None:
     assert data.obj is records.obj
 
 
-@pytest.mark.parametrize(
-    ("records", "refusal"),
-    [
-        (b"", InvalidBatch),
-        (batch_of()[:16], InvalidBatch),
-        (batch_of()[:-1], InvalidBatch),
-        (batch_of() + batch_of(), InvalidBatch),
-        (batch_of(magic=0), InvalidBatch),
-        (batch_of(magic=1), InvalidBatch),
-        (batch_of(magic=3), CorruptBatch),
-        (batch_of(magic=-1), CorruptBatch),
-        (batch_of(length=13), CorruptBatch),
-        (batch_of(length=-1), CorruptBatch),
-        (batch_of(length=14), CorruptBatch),
-        (batch_of(length=48), CorruptBatch),
-        (batch_of(length=2**31 - 1), InvalidBatch),
-        (with_broken_crc(batch_of()), CorruptBatch),
-        (batch_of() + bytes(17), CorruptBatch),
-        (batch_of(base_offset=1), InvalidBatch),
-        (batch_of(record_count=0, last_offset_delta=-1), InvalidBatch),
-        (batch_of(record_count=-1), InvalidBatch),
-        (batch_of(record_count=2), InvalidBatch),
-        (batch_of(last_offset_delta=1), InvalidBatch),
-        (batch_of(record_count=2**31 - 1, last_offset_delta=2**31 - 2), InvalidBatch),
-        (batch_of(codec=GZIP, record_count=2**31 - 1, last_offset_delta=2**31 - 2), InvalidBatch),
-        (batch_of(attributes=record_batch.CONTROL_BIT), InvalidBatch),
-        (batch_of(producer=(3, 0, -1)), InvalidBatch),
-        (batch_of(attributes=5), UnsupportedCompression),
-        (batch_of(attributes=record_batch.TRANSACTIONAL_BIT), TransactionsUnsupported),
-    ],
-)
-def test_a_wrong_batch_is_refused(records: bytes, refusal: type[BrokerError]) -> None:
+WRONG: dict[str, tuple[bytes, type[BrokerError]]] = {
+    "nothing": (b"", InvalidBatch),
+    "a cut header": (batch_of()[:16], InvalidBatch),
+    "a cut batch": (batch_of()[:-1], InvalidBatch),
+    "two batches": (batch_of() + batch_of(), InvalidBatch),
+    "format 0": (batch_of(magic=0), InvalidBatch),
+    "format 1": (batch_of(magic=1), InvalidBatch),
+    "format 3": (batch_of(magic=3), CorruptBatch),
+    "format -1": (batch_of(magic=-1), CorruptBatch),
+    "a length below any record": (batch_of(length=13), CorruptBatch),
+    "a negative length": (batch_of(length=-1), CorruptBatch),
+    "a length below a header": (batch_of(length=14), CorruptBatch),
+    "one byte below a header": (batch_of(length=48), CorruptBatch),
+    "a length beyond everything": (batch_of(length=2**31 - 1), InvalidBatch),
+    "a broken CRC": (with_broken_crc(batch_of()), CorruptBatch),
+    "zeros behind it": (batch_of() + bytes(17), CorruptBatch),
+    "base offset 1": (batch_of(base_offset=1), InvalidBatch),
+    "no records": (batch_of(record_count=0, last_offset_delta=-1), InvalidBatch),
+    "a negative count": (batch_of(record_count=-1), InvalidBatch),
+    "a count too high": (batch_of(record_count=2), InvalidBatch),
+    "a delta too high": (batch_of(last_offset_delta=1), InvalidBatch),
+    "more records than bytes": (batch_of(record_count=2**31 - 1, last_offset_delta=2**31 - 2), InvalidBatch),
+    "more compressed records than any batch": (
+        batch_of(codec=GZIP, record_count=2**31 - 1, last_offset_delta=2**31 - 2),
+        InvalidBatch,
+    ),
+    "control records": (batch_of(attributes=record_batch.CONTROL_BIT), InvalidBatch),
+    "a producer without a sequence": (batch_of(producer=(3, 0, -1)), InvalidBatch),
+    "an unknown codec": (batch_of(attributes=5), UnsupportedCompression),
+    "a transaction": (batch_of(attributes=record_batch.TRANSACTIONAL_BIT), TransactionsUnsupported),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_batch_is_refused(name: str) -> None:
+    records, refusal = WRONG[name]
     with pytest.raises(refusal):
         check(records)
 
