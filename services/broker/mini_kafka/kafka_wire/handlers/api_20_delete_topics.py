@@ -9,12 +9,15 @@ from typing import Any
 from uuid import UUID
 
 from mini_kafka.core.errors import BrokerError, UnknownTopic, UnknownTopicId
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond
+from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
 from mini_kafka.kafka_wire.primitives import NO_ID
 
 IDS_FROM = 6
+TOPICS_AT_ONCE = 50
+"""Topics that are deleted before others get their turn: a few milliseconds."""
 
 
 async def handle(call: Call) -> bytes:
@@ -24,8 +27,14 @@ async def handle(call: Call) -> bytes:
         wanted = [(name, None) for name in request.topic_names]
     else:
         wanted = [(topic.name, topic.topic_id) for topic in request.topics]
-    counts = Counter(wanted)
-    return respond(call, responses=[await _delete(call, *topic, count) for topic, count in counts.items()])
+    pace = Pace(TOPICS_AT_ONCE)
+    responses = []
+    for topic, count in Counter(wanted).items():
+        await pace.step()
+        responses.append(await _delete(call, *topic, count))
+    if len(responses) > TOPICS_AT_ONCE:
+        return await respond_aside(call, responses=responses)
+    return respond(call, responses=responses)
 
 
 async def _delete(call: Call, name: str | None, topic_id: UUID | None, count: int) -> dict[str, Any]:
