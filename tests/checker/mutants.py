@@ -16,7 +16,7 @@ from mini_kafka.core.producer_sequences import ProducerSequences
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.core.share_partition import Acknowledged, Acquired, Lock, SharePartition
 from mini_kafka.core.topic import Topic
-from mini_kafka.engine import memory
+from mini_kafka.engine import descriptions
 from mini_kafka.engine.appender import Appender
 from mini_kafka.engine.dead_letters import DeadLetters
 from mini_kafka.engine.port import Appended, PartitionDescription, Read
@@ -134,7 +134,7 @@ def lets_the_watermark_fall(patch: pytest.MonkeyPatch) -> None:
     def describe(partition: int, log_start_offset: int, high_watermark: int) -> PartitionDescription:
         return PartitionDescription(partition, log_start_offset, max(high_watermark - now(), 0))
 
-    patch.setattr(memory, "PartitionDescription", describe)
+    patch.setattr(descriptions, "PartitionDescription", describe)
 
 
 def hands_out_what_is_held(patch: pytest.MonkeyPatch) -> None:

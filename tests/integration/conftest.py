@@ -76,7 +76,7 @@ class RunImage:
         )
         if service == "broker":
             ports: dict[str, Any] = container.ports  # whose type has no place for an address
-            ports["8000/tcp"] = ("127.0.0.1", None)
+            ports["8000/tcp"] = ports["9092/tcp"] = ("127.0.0.1", None)
         self._cleanup.enter_context(container)
         identity = container.get_container_id()
         _watch(self._cleanup, lambda: docker("logs", "--tail", "200", identity))

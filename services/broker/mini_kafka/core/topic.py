@@ -204,4 +204,6 @@ def _check_more(name: str, has: int, total: int) -> None:
     if total < 1:
         raise InvalidPartitions(f"topic {name!r} cannot have {total} partitions: it needs at least one")
     if total <= has:
-        raise InvalidPartitions(f"topic {name!r} has {has} partitions and cannot have {total}: their number only grows")
+        raise InvalidPartitions(
+            f"topic {name!r} has {has} partitions and cannot have {total}: their number only grows, from 1 on"
+        )

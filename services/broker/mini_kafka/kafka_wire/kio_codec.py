@@ -5,6 +5,7 @@ A handler reads the attributes that its request's version has, and answers with 
 mappings; those that its version lacks are left out.
 """
 
+import asyncio
 import io
 import re
 from collections.abc import Mapping
@@ -55,6 +56,11 @@ def write_response(api: Api, version: int, values: Mapping[str, Any]) -> bytes:
 def respond(call: Call, **values: Any) -> bytes:
     """Write the response to a call; see `write_response`."""
     return write_response(call.request.api, call.version, values)
+
+
+async def respond_aside(call: Call, **values: Any) -> bytes:
+    """Write a long response on a thread: kio takes some 20 µs for each structure in it."""
+    return await asyncio.to_thread(write_response, call.request.api, call.version, values)
 
 
 def build_message(api: Api, version: int, kind: str, values: Mapping[str, Any]) -> Any:

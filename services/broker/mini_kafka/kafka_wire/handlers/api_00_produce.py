@@ -22,7 +22,7 @@ LOWEST_ANSWERED = 3
 ZSTD_FROM = 7
 ACKS = (-1, 0, 1)
 FULL_THROTTLE_MS = 1000
-"""How long a client is asked to wait where the log's memory is full: as long as HTTP's clients are."""
+"""How long a client should send nothing when the memory is full: as long as HTTP's Retry-After says."""
 
 
 def handle(call: Call) -> Answer | Awaitable[Answer]:
@@ -75,6 +75,5 @@ def _answer(call: Call, request: ProduceRequest, outcomes: Sequence[Sequence[Out
         if refusals:
             raise WireError(f"a produce with acks=0 was refused, and cannot be answered: {refusals[0]}")
         return None
-    is_full = any(isinstance(refusal, MemoryLimitReached) for refusal in refusals)
-    throttle_ms = FULL_THROTTLE_MS if is_full else 0
+    throttle_ms = FULL_THROTTLE_MS if any(isinstance(it, MemoryLimitReached) for it in refusals) else 0
     return write_response(call.version, request, outcomes, throttle_ms)

@@ -10,13 +10,17 @@ from collections import Counter
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError, InvalidPartitions
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.config_answers import topic_entries
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond
+from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
 from mini_kafka.kafka_wire.primitives import NO_ID
 
 DEFAULT = -1
+TOPICS_AT_ONCE = 5
+"""Topics that are made, or written into an answer with all their configs, before others get their turn: a few
+milliseconds."""
 FIELDS_OF_CONFIGS = ("name", "value", "read_only", "config_source", "is_sensitive")
 
 
@@ -31,7 +35,9 @@ async def handle(call: Call) -> bytes:
     request = read_request(call.request)
     counts = Counter(topic.name for topic in request.topics)
     results = []
+    pace = Pace(TOPICS_AT_ONCE)
     for name, topic in {topic.name: topic for topic in request.topics}.items():
+        await pace.step()
         try:
             _check_once(name, counts[name])
             results.append(await _create(call, topic, validate_only=request.validate_only))
@@ -39,6 +45,8 @@ async def handle(call: Call) -> bytes:
             results.append(_refusal(name, kafka_code(error), str(error)))
         except _Refused as error:
             results.append(_refusal(name, error.code, str(error)))
+    if len(results) > TOPICS_AT_ONCE:
+        return await respond_aside(call, topics=results)
     return respond(call, topics=results)
 
 

@@ -6,10 +6,12 @@
 - Groups and client metrics have no configs of their own here, and loggers' levels are not Kafka's affair.
 """
 
+from collections.abc import Awaitable
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError
 from mini_kafka.core.topic import check_name
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.config_answers import (
     BROKER,
@@ -20,14 +22,28 @@ from mini_kafka.kafka_wire.config_answers import (
     topic_entries,
 )
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond
+from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
+
+RESOURCES_AT_ONCE = 5
+"""Resources, of 33 configs each, that are described before others get their turn: a few milliseconds."""
 
 
-def handle(call: Call) -> bytes:
-    """Describe each resource by itself."""
+def handle(call: Call) -> bytes | Awaitable[bytes]:
+    """Describe each resource by itself; many of them in slices."""
     request = read_request(call.request)
+    if len(request.resources) > RESOURCES_AT_ONCE:
+        return _describe_many(call, request)
     results = [_describe(call, resource, request) for resource in request.resources]
     return respond(call, results=results)
+
+
+async def _describe_many(call: Call, request: Any) -> bytes:
+    pace = Pace(RESOURCES_AT_ONCE)
+    results = []
+    for resource in request.resources:
+        await pace.step()
+        results.append(_describe(call, resource, request))
+    return await respond_aside(call, results=results)
 
 
 def _describe(call: Call, resource: Any, request: Any) -> dict[str, Any]:

@@ -8,9 +8,13 @@ from collections import Counter
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond
+from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
+
+TOPICS_AT_ONCE = 50
+"""Topics that grow before others get their turn: a few milliseconds."""
 
 
 async def handle(call: Call) -> bytes:
@@ -20,12 +24,16 @@ async def handle(call: Call) -> bytes:
     message: str | None
     counts = Counter(topic.name for topic in request.topics)
     results = []
+    pace = Pace(TOPICS_AT_ONCE)
     for name, topic in {topic.name: topic for topic in request.topics}.items():
+        await pace.step()
         if counts[name] > 1:
             code, message = ErrorCode.INVALID_REQUEST, f"topic {name!r} is there {counts[name]} times: name it once"
         else:
             code, message = await _grow(call, topic, validate_only=request.validate_only)
         results.append({"name": name, "error_code": code, "error_message": message})
+    if len(results) > TOPICS_AT_ONCE:
+        return await respond_aside(call, results=results)
     return respond(call, results=results)
 
 

@@ -5,6 +5,7 @@
 - A cursor whose topic is gone goes on at the next one; where topics are named, it has to be one of them.
 """
 
+from collections.abc import Awaitable
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError
@@ -12,15 +13,25 @@ from mini_kafka.core.topic import check_name
 from mini_kafka.engine.log_port import TopicShape
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond
+from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
 from mini_kafka.kafka_wire.operations import TOPIC_OPERATIONS
 
 MAX_PARTITIONS = 2000
 """What a page holds at most: Kafka's max.request.partition.size.limit."""
 
+INLINE_ENTRIES = 100
+"""A page with more topics and partitions is written on a thread: the loop needs a few milliseconds for these."""
 
-def handle(call: Call) -> bytes:
-    """Answer with one page."""
+
+def handle(call: Call) -> bytes | Awaitable[bytes]:
+    """Answer with one page; a long one is written aside."""
+    page = _page(call)
+    if sum(len(topic["partitions"]) for topic in page["topics"]) + len(page["topics"]) > INLINE_ENTRIES:
+        return respond_aside(call, **page)
+    return respond(call, **page)
+
+
+def _page(call: Call) -> dict[str, Any]:
     request = read_request(call.request)
     names = sorted({topic.name for topic in request.topics})
     if not names:
@@ -29,7 +40,7 @@ def handle(call: Call) -> bytes:
     if request.cursor is not None:
         is_unnamed = bool(request.topics) and request.cursor.topic_name not in names
         if is_unnamed or request.cursor.partition_index < 0:
-            return _refuse(call, names)
+            return _refused(names)
         first = request.cursor.partition_index
         names = [name for name in names if name >= request.cursor.topic_name]
         first = first if names[:1] == [request.cursor.topic_name] else 0
@@ -38,7 +49,7 @@ def handle(call: Call) -> bytes:
     for name in names:
         shape = call.engine.topic_shape(name)
         if left == 0 and (shape is not None or not topics):
-            return respond(call, topics=topics, next_cursor={"topic_name": name, "partition_index": 0})
+            return {"topics": topics, "next_cursor": {"topic_name": name, "partition_index": 0}}
         if shape is None:
             topics.append(_missing(name))
             continue
@@ -46,9 +57,9 @@ def handle(call: Call) -> bytes:
         topics.append(_known(call, shape, range(first, end)))
         left -= max(end - first, 0)
         if end < shape.partitions:
-            return respond(call, topics=topics, next_cursor={"topic_name": name, "partition_index": end})
+            return {"topics": topics, "next_cursor": {"topic_name": name, "partition_index": end}}
         first = 0
-    return respond(call, topics=topics, next_cursor=None)
+    return {"topics": topics, "next_cursor": None}
 
 
 def _known(call: Call, shape: TopicShape, numbers: range) -> dict[str, Any]:
@@ -83,6 +94,6 @@ def _missing(name: str) -> dict[str, Any]:
     return {"error_code": code, "name": name, "partitions": [], "topic_authorized_operations": TOPIC_OPERATIONS}
 
 
-def _refuse(call: Call, names: list[str]) -> bytes:
+def _refused(names: list[str]) -> dict[str, Any]:
     refused = [{"error_code": ErrorCode.INVALID_REQUEST, "name": name, "partitions": []} for name in names]
-    return respond(call, topics=refused, next_cursor=None)
+    return {"topics": refused, "next_cursor": None}

@@ -1,5 +1,7 @@
 """CreateTopics: each topic is made or refused by itself, and is there when the answer arrives."""
 
+import asyncio
+
 import pytest
 
 from tests.support.kafka import KafkaClient, tell_kafka
@@ -118,5 +120,27 @@ def test_compression_by_the_broker_and_remote_storage_are_promises_that_are_not_
         for configs in ({"compression.type": "gzip"}, {"remote.storage.enable": "true"}):
             (refused,) = (await client.ask("CreateTopics", topics=[new("orders", configs=configs)])).topics
             assert refused.error_code.name == "invalid_config"
+
+    tell_kafka(story)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("CreateTopics", {"topics": [new(f"t{number}") for number in range(200)]}),
+        ("DeleteTopics", {"topics": [{"name": f"t{number}"} for number in range(200)]}),
+        ("CreatePartitions", {"topics": [{"name": f"t{number}", "count": 2} for number in range(200)]}),
+        ("DescribeConfigs", {"resources": [{"resource_type": 4, "resource_name": "1"}] * 12}),
+    ],
+)
+def test_a_long_request_of_an_administrator_leaves_others_their_turns(name: str, fields: dict[str, object]) -> None:
+    async def story(client: KafkaClient) -> None:
+        asking = asyncio.create_task(client.ask(name, None, **fields))
+        turns = 0
+        while not asking.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns > 3
+        assert await asking
 
     tell_kafka(story)
