@@ -133,6 +133,21 @@ def test_a_setting_that_nobody_set_is_shown_as_the_default() -> None:
     tell_kafka(story)
 
 
+@pytest.mark.parametrize(("log_retention_ms", "hours"), [(7_200_000, "2"), (-1, "-1")])
+def test_a_setting_with_several_names_is_shown_under_each_in_its_unit(log_retention_ms: int, hours: str) -> None:
+    async def story(client: KafkaClient) -> None:
+        chosen = kafka_settings(BrokerSettings(log_retention_ms=log_retention_ms))
+        client.connection = Connection(client.engine, BrokerIdentity(1, "c", chosen), ADVERTISED, "10.0.0.1")
+        keys = ["log.retention.hours", "log.retention.ms"]
+        found = (await describe(client, BROKER, "1", keys=keys)).configs
+        assert [(entry.value, entry.config_source) for entry in found] == [
+            (hours, BROKER_SETTING),
+            (str(log_retention_ms), BROKER_SETTING),
+        ]
+
+    tell_kafka(story)
+
+
 def test_a_broker_of_which_nothing_is_to_be_changed_is_not_refused() -> None:
     async def story(client: KafkaClient) -> None:
         assert (await change(client, "1", kind=BROKER)).error_code == 0
