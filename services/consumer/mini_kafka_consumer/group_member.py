@@ -82,6 +82,7 @@ class GroupMember(Runner):
         self._acknowledge_every_s = min(ACKNOWLEDGE_EVERY_S, settings.lock_ms / 4000)
         self._longest_poll_s = min(self._longest_poll_s, self._acknowledge_every_s)
         self._held: deque[AcquiredRecord] = deque()
+        self._most = settings.max_poll_records
         self._accept: list[str] = []
         self._release: list[str | ReleaseLater] = []
         self._reject: list[str] = []
@@ -104,22 +105,31 @@ class GroupMember(Runner):
             if self._clock() - self._acknowledged_at >= self._acknowledge_every_s:
                 self._acknowledge()
             else:
+                began_at = self._clock()
                 self._take_care_of(self._held[0])
+                self._judge_pace(self._clock() - began_at)
         if not self._held:
             self._acknowledge()
         return True
 
+    def _judge_pace(self, took_s: float) -> None:
+        """Hold one record at a time after one that may have outlasted its lock, until one does not.
+
+        Those that wait behind it lose their locks too, and each loss is a delivery: after a few of them they would be
+        dead letters that nobody has ever handled.
+        """
+        self._most = 1 if took_s > self._settings.lock_ms / 2000 else self._settings.max_poll_records
+
     def _acquire(self, wait_ms: int) -> list[AcquiredRecord]:
         if self._may_hold_more:
             self._client.release_member(self._group, self._member)
-        most = self._settings.max_poll_records
         left = self._left_to_handle()
         self._may_hold_more = True
         acquired = self._client.acquire(
             self._group,
             self._settings.topic,
             self._member,
-            max_records=most if left is None else min(most, left),
+            max_records=self._most if left is None else min(self._most, left),
             wait_ms=wait_ms,
             lock_ms=self._settings.lock_ms,
         )
