@@ -2,7 +2,6 @@
 
 import json
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable
 
@@ -13,26 +12,10 @@ from mini_kafka_consumer.settings import ConsumerSettings
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
 from mini_kafka_shared.retry import GraceOver
 from mini_kafka_shared.schemas import ConsumerRegistered, Message
+from tests.support.stop import Stop
 
 AWAY = BrokerUnavailable("the broker does not answer: connection refused")
 UNKNOWN = NotRegistered(404, "UNKNOWN_MEMBER_ID", "register it")
-
-
-class Stop(threading.Event):
-    """A stop event that nobody waits on for long: a wait takes no time, moves the clock, and gives up at last."""
-
-    now = 0.0
-    waits = 0
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.now += timeout or 0.0
-        self.waits += 1
-        if self.waits > 100:
-            self.set()
-        return self.is_set()
-
-    def clock(self) -> float:
-        return self.now
 
 
 class FakeBroker(BrokerClient):

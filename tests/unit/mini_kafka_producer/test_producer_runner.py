@@ -11,7 +11,8 @@ from mini_kafka_shared.client import BrokerUnavailable, Overloaded, Refused
 from mini_kafka_shared.logging_setup import OutputLost
 from mini_kafka_shared.retry import GraceOver
 from mini_kafka_shared.schemas import Published
-from tests.support.producer_run import FakeBroker, FakeSource, Run, Stop, lines
+from tests.support.producer_run import FakeBroker, FakeSource, Run, lines
+from tests.support.stop import Stop
 
 AWAY = BrokerUnavailable("the broker does not answer: connection refused")
 
