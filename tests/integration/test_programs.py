@@ -58,6 +58,20 @@ def test_lines_of_standard_input_reach_the_consumer_s_output_in_order(broker: st
     assert [message["offset"] for message in messages] == list(range(1000))
 
 
+@pytest.mark.parametrize("group", [(), ("--group", "g")])
+def test_a_consumer_that_writes_json_to_standard_output_writes_nothing_else_there(
+    broker: str, group: tuple[str, ...]
+) -> None:
+    flags = ("--broker", broker, "--topic", "t")
+    with Program(BIN / "mini-kafka-producer", *flags, "--count", "2", "--rate", "0") as producer:
+        assert producer.end() == 0
+    with Program(BIN / "mini-kafka-consumer", *flags, *group, "--output", "-", "--max-messages", "2") as consumer:
+        assert consumer.end() == 0
+
+    assert [json.loads(line)["value"] for line in consumer.out] == ["hello 1", "hello 2"]
+    assert len([line for line in consumer.err if " got  t@" in line]) == 2
+
+
 @pytest.mark.parametrize("name", ["mini-kafka-producer", "mini-kafka-consumer"])
 def test_a_service_whose_broker_stays_away_ends_with_1_and_a_sentence(name: str) -> None:
     with Program(BIN / name, "--broker", "http://127.0.0.1:9", env={**os.environ, **IMPATIENCE}) as service:

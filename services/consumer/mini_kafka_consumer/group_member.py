@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
-from mini_kafka_consumer.handler import handle
 from mini_kafka_consumer.runner import Runner
 from mini_kafka_consumer.settings import ConsumerSettings
 from mini_kafka_shared.client import BrokerClient, BrokerClientError
@@ -168,18 +167,9 @@ class GroupMember(Runner):
         if message is None:
             logger.error("%s cannot be read, and is given up: %s", _place(record), record.decode_error)
             return "reject"
-        try:
-            line = handle(message)
-        except Exception as error:  # whatever it is, this record is not handled, and the next one may be
-            self._failed += 1
-            fate = "it is lost (--at-most-once)" if self._settings.at_most_once else "it is tried again later"
-            name = type(error).__name__
-            # The traceback helps whoever writes the handler, and nobody who runs it.
-            logger.warning(
-                "%s: the handler failed at delivery %d, and %s: %s",
-                *(_place(record), record.delivery_count, fate, f"{name}: {error}" if str(error) else name),
-                exc_info=logger.isEnabledFor(logging.DEBUG),
-            )
+        fate = "lost (--at-most-once)" if self._settings.at_most_once else "tried again later"
+        line = self._line_for(message, f" at delivery {record.delivery_count}", fate)
+        if line is None:
             return "release"
         if not self._is_written(message) and not self._settings.at_most_once:
             return "keep"

@@ -98,6 +98,15 @@ def test_lines_on_the_same_terminal_stand_above_it(terminal: Terminal, clock: Cl
     assert last.startswith(" 50 % [")
 
 
+def test_a_line_draws_no_bar_that_was_not_there(terminal: Terminal, clock: Clock) -> None:
+    bar = ProgressBar(terminal, clock)
+    bar.show(0.5, 1)
+    bar.hide()
+    bar.above(lambda text: print(text, file=terminal))("last words")
+
+    assert terminal.screen == "last words\n"
+
+
 def test_a_log_line_takes_its_place_until_there_is_news(terminal: Terminal, clock: Clock) -> None:
     bar = ProgressBar(terminal, clock)
     handler = logging.StreamHandler(terminal)
