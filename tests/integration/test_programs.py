@@ -32,7 +32,7 @@ def test_the_broker_ends_with_0_on_a_signal(number: signal.Signals) -> None:
 
         broker.signal_group(number)
 
-        assert broker.end(seconds=2) == 0
+        assert broker.end() == 0
         assert not [line for line in broker.err if "Traceback" in line]
 
 
