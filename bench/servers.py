@@ -48,7 +48,8 @@ class Server:
 @contextmanager
 def mini_kafka(*flags: str) -> Iterator[Server]:
     """Run the broker."""
-    with _running([sys.executable, "-m", "mini_kafka", "--http-port", "0", "--log-level", "warning", *flags]) as it:
+    ports = ("--http-port", "0", "--kafka-port", "0")
+    with _running([sys.executable, "-m", "mini_kafka", *ports, "--log-level", "warning", *flags]) as it:
         yield it
 
 
@@ -93,7 +94,7 @@ def _running(command: list[str]) -> Iterator[Server]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        url = "http://" + process.stdout.readline().strip().partition("http=")[2]
+        url = "http://" + process.stdout.readline().strip().partition("http=")[2].split()[0]
         wait_until_ok(url + "/readyz")
         yield Server(url, process.pid)
     finally:

@@ -20,11 +20,11 @@ def start_once() -> dict[str, float]:
     def passed() -> float:
         return (time.perf_counter() - started) * 1e3
 
-    command = [sys.executable, "-m", "mini_kafka", "--http-port", "0", "--log-level", "warning"]
+    command = [sys.executable, "-m", "mini_kafka", "--http-port", "0", "--kafka-port", "0", "--log-level", "warning"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        url = "http://" + process.stdout.readline().strip().partition("http=")[2]
+        url = "http://" + process.stdout.readline().strip().partition("http=")[2].split()[0]
         listening = passed()
         wait_until_ok(url + "/readyz")
         ready = passed()

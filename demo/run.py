@@ -128,7 +128,8 @@ class Demo:
         return not problems
 
     def _start_broker(self) -> str:
-        self._children.start("broker", "mini_kafka", "--http-port", "0", "--log-level", "warning")
+        flags = ("--http-port", "0", "--kafka-port", "off", "--log-level", "warning")
+        self._children.start("broker", "mini_kafka", *flags)
         give_up_at = self._clock() + STARTUP_S
         while self._clock() < give_up_at:
             said = self._next_said()
@@ -137,7 +138,7 @@ class Demo:
             if said.line is None:
                 raise BrokerFailedError(f"the broker ended with exit code {self._children.exit_code('broker')}")
             if said.line.startswith(LISTENING):
-                return f"http://{said.line.removeprefix(LISTENING)}"
+                return f"http://{said.line.removeprefix(LISTENING).split()[0]}"
             self._show_line(said)
         raise BrokerFailedError(f"the broker does not listen after {STARTUP_S:g} s")
 

@@ -141,8 +141,13 @@ class GroupSummary(Shown):
     """A group in a list."""
 
     name: str
-    kind: str = Field(description="`offsets`: somebody commits; `shared`: its members acquire records")
-    state: str = Field(description="`Stable` while somebody is at work, otherwise `Empty`")
+    kind: str = Field(
+        description="`offsets`: somebody commits; `shared`: its members acquire records; `classic`: Kafka consumers"
+    )
+    state: str = Field(
+        description="`Stable` while somebody is at work, otherwise `Empty`; `PreparingRebalance` and "
+        "`CompletingRebalance` while Kafka consumers share out their partitions"
+    )
     members: int
 
 
@@ -152,11 +157,22 @@ class GroupList(Shown):
     groups: list[GroupSummary]
 
 
+class AssignedTopic(Shown):
+    """The partitions of a topic that a Kafka consumer reads."""
+
+    topic: str
+    partitions: list[int]
+
+
 class GroupMemberDetails(Shown):
-    """Somebody at work in a group, and how many records it has locked."""
+    """Somebody at work in a group, and how many records it has locked; the rest is a Kafka consumer's."""
 
     member: str | None
     in_flight: int
+    client_id: str | None = None
+    host: str | None = None
+    instance_id: str | None = Field(default=None, description="the name of a static member (group.instance.id)")
+    assignment: list[AssignedTopic] = Field(default_factory=list)
 
 
 class GroupPartitionDetails(Shown):

@@ -14,7 +14,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, NoReturn, TypeVar, cast, get_args
+from typing import Annotated, Any, ClassVar, Generic, NoReturn, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
@@ -24,9 +24,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mini_kafka_shared import __version__
 from mini_kafka_shared.logging_setup import quiet_exit, say
+from mini_kafka_shared.other_names import OtherNames, read_other_names
 from mini_kafka_shared.schemas import NAME_PATTERN
 
 COMMAND_LINE = "command line"
+OTHER_NAMES = "other_names"
 DEFAULT = "default"
 
 # Kubernetes sets these in every container for a Service of the program's name (design §9.15).
@@ -41,8 +43,12 @@ class Settings(BaseSettings):
 
     A subclass sets `env_prefix`, and gives each field a default, a `description` and, where the type alone
     says too little, a `title`, which `--help` shows as the value's name (`--input PATH`). A
-    `validation_alias` is the whole name of an environment variable, for one without the prefix.
+    `validation_alias` is the whole name of an environment variable, for one without the prefix. With `other_names`
+    some fields can also be given by another program's names: the own flag comes first, then `--FLAG NAME=VALUE`,
+    then the own variable, then the prefixed one.
     """
+
+    other_names: ClassVar[OtherNames | None] = None
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True)
 
@@ -92,11 +98,21 @@ def _checked_url(value: str) -> str:
     raise ValueError("is not the address of a broker: write http://HOST:PORT")
 
 
+def _checked_host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if re.fullmatch(_HOST, host.removeprefix("[").removesuffix("]")) and port.isdecimal() and 0 < int(port) < 65536:
+        return value
+    raise ValueError("is not an address: write HOST:PORT")
+
+
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """A list that is written `a,b,c`."""
 
 KafkaName = Annotated[str, AfterValidator(_checked_name)]
 """The name of a topic, a producer or a consumer, refused in words instead of a pattern."""
+
+HostAndPort = Annotated[str, AfterValidator(_checked_host_and_port)]
+"""An address for clients: `HOST:PORT`, an IPv6 address in brackets."""
 
 BrokerUrl = Annotated[str, AfterValidator(_checked_url)]
 """Where a broker's HTTP API is."""
@@ -139,6 +155,8 @@ def load(
     arguments, unknown = _parser(settings_class, prog, description).parse_known_args(argv)
     given = vars(arguments)
     print_config = given.pop("print_config", False)
+    problems = [f"unknown arguments: {' '.join(unknown)}; see --help"] if unknown else []
+    elsewhere = read_other_names(settings_class.other_names, given.pop(OTHER_NAMES, []), environ, prog, problems)
 
     values: dict[str, Any] = {}
     sources = dict.fromkeys(settings_class.model_fields, DEFAULT)
@@ -146,10 +164,13 @@ def load(
         variable = environment_name(settings_class, name)
         if name in given:
             values[name], sources[name] = given[name], COMMAND_LINE
+        elif name in elsewhere.flags:
+            values[name], sources[name] = elsewhere.flags[name]
         elif environ.get(variable):  # an empty variable is one that is not set, as compose passes it
             values[name], sources[name] = environ[variable], f"environment {variable}"
+        elif name in elsewhere.variables:
+            values[name], sources[name] = elsewhere.variables[name]
 
-    problems = [f"unknown arguments: {' '.join(unknown)}; see --help"] if unknown else []
     try:
         settings = settings_class(**values)
     except ValidationError as error:
@@ -197,6 +218,12 @@ def _parser(settings_class: type[Settings], prog: str, description: str) -> argp
     parser.add_argument(
         "--print-config", action="store_true", help="print each setting and where it came from, and stop"
     )
+    if settings_class.other_names is not None:
+        parser.add_argument(
+            f"--{settings_class.other_names.flag}", action="append", dest=OTHER_NAMES, metavar="NAME=VALUE",
+            help="a setting by the name that Kafka's broker has for it; may be given often "
+            f"[{settings_class.other_names.prefix}NAME]",
+        )  # fmt: skip
     for name, field in settings_class.model_fields.items():
         default = _default_text(field)
         help_text = field.description or ""
@@ -224,7 +251,8 @@ def _wrong_settings(settings_class: type[Settings], error: ValidationError, sour
             continue
         field, source = settings_class.model_fields[name], sources[name]
         value = "the value" if _is_a(field, SecretStr) else repr(details["input"])
-        where = "from the environment" if source.startswith("environment") else f"from the {source}"
+        own_variable = environment_name(settings_class, name)
+        where = "from the environment" if source.endswith(f" {own_variable}") else f"from the {source}"
         lines[name] = f"{_flag(name)} ({environment_name(settings_class, name)}): {value} {where} {_readable(details)}"
     order = ["", *settings_class.model_fields]
     return [lines[name] for name in sorted(lines, key=order.index)]
@@ -252,7 +280,7 @@ def _warn_of_unknown_variables(settings_class: type[Settings], environ: Mapping[
 
 
 def _print_config(settings: Settings, sources: Mapping[str, str]) -> int:
-    texts = {name: _text(getattr(settings, name)) or "(not set)" for name in sources}
+    texts = {name: text_of(getattr(settings, name)) or "(not set)" for name in sources}
     widths = max(map(len, texts)), max(map(len, texts.values()))
     for name, text in texts.items():
         say(f"{_kebab(name):{widths[0]}}  {text:{widths[1]}}  {sources[name]}")
@@ -261,10 +289,10 @@ def _print_config(settings: Settings, sources: Mapping[str, str]) -> int:
 
 def _default_text(field: FieldInfo) -> str:
     # What a factory makes depends on the machine: the description says how it is made.
-    return "" if field.default_factory is not None or field.is_required() else _text(field.default)
+    return "" if field.default_factory is not None or field.is_required() else text_of(field.default)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """Write a value as it would be given."""
     if value is None:
         return ""

@@ -10,12 +10,12 @@ from mini_kafka.core.errors import BrokerError
 from mini_kafka.http_api import error_table
 from mini_kafka.http_api.error_table import CORE_ERRORS, KINDS, ErrorKind
 from mini_kafka.http_api.errors import problem
+from mini_kafka.kafka_wire.error_codes import KAFKA_CODE, ErrorCode
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.settings import environment_name
 
-TABLES: Mapping[str, Mapping[type[BrokerError], object]] = {"http_api": CORE_ERRORS}
-"""The table of each listener, from the core's errors to its own. A listener that is added, such as the Kafka port with
-its KAFKA_CODE, belongs here."""
+TABLES: Mapping[str, Mapping[type[BrokerError], object]] = {"http_api": CORE_ERRORS, "kafka_wire": KAFKA_CODE}
+"""The table of each listener, from the core's errors to its own."""
 
 
 def concrete_errors() -> set[type[BrokerError]]:
@@ -33,6 +33,11 @@ def concrete_errors() -> set[type[BrokerError]]:
 @pytest.mark.parametrize("listener", TABLES)
 def test_a_listeners_table_has_every_error_and_no_other(listener: str) -> None:
     assert set(TABLES[listener]) == concrete_errors()
+
+
+def test_the_kafka_table_has_every_error_and_no_other() -> None:
+    assert set(KAFKA_CODE) == concrete_errors()
+    assert ErrorCode.NONE not in KAFKA_CODE.values()
 
 
 def test_every_error_lives_in_the_one_tree() -> None:

@@ -11,7 +11,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.image import DockerImage
 
 from tests.integration.engine import docker
-from tests.integration.programs import BIN, Program
+from tests.integration.programs import BIN, FREE_PORTS, Program
 from tests.integration.stack import IMAGE_TAG, ROOT, Stack
 
 SERVICES = ("broker", "producer", "consumer")
@@ -76,7 +76,7 @@ class RunImage:
         )
         if service == "broker":
             ports: dict[str, Any] = container.ports  # whose type has no place for an address
-            ports["8000/tcp"] = ("127.0.0.1", None)
+            ports["8000/tcp"] = ports["9092/tcp"] = ("127.0.0.1", None)
         self._cleanup.enter_context(container)
         identity = container.get_container_id()
         _watch(self._cleanup, lambda: docker("logs", "--tail", "200", identity))
@@ -114,8 +114,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, images: dict[str, str]) -> I
 @pytest.fixture
 def broker() -> Iterator[str]:
     """Run a broker as a process on a free port, and give its URL."""
-    with Program(BIN / "mini-kafka", "--http-port", "0") as program:
-        yield f"http://{program.line(r'^listening http=(.+)$')[1]}"
+    with Program(BIN / "mini-kafka", *FREE_PORTS) as program:
+        yield "http://" + program.line(r"^listening http=(\S+)")[1]
 
 
 def _stack(folder: Path, cleanup: ExitStack, settings: dict[str, str]) -> Stack:

@@ -16,6 +16,8 @@ from tests.integration.deadlines import wait_until
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+FREE_PORTS = ("--http-port", "0", "--kafka-port", "0")
+"""Let a broker listen where nobody else does."""
 
 
 class Program:

@@ -12,12 +12,12 @@ import pytest
 import requests
 
 from mini_kafka.connection_limit import RESERVE
-from mini_kafka.http_api.server import KEEPALIVE, bind
+from mini_kafka.listening import KEEPALIVE, bind
 from tests.integration.deadlines import wait_until
-from tests.integration.programs import BIN, Program
+from tests.integration.programs import BIN, FREE_PORTS, Program
 
 MIB = 1024 * 1024
-FLAGS = ["--http-port", "0", "--header-timeout", "1", "--body-timeout", "1", "--idle-timeout", "1"]
+FLAGS = [*FREE_PORTS, "--header-timeout", "1", "--body-timeout", "1", "--idle-timeout", "1"]
 
 
 class LiveBroker:
@@ -25,7 +25,7 @@ class LiveBroker:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.address = program.line(r"^listening http=(\S+)$")[1]
+        self.address = program.line(r"^listening http=(\S+)")[1]
         self.url = f"http://{self.address}"
 
     def connect(self, sent: bytes) -> socket.socket:
@@ -141,7 +141,7 @@ def test_a_message_is_not_handed_to_a_client_that_hung_up_behind_a_pipelined_req
 
 
 def test_sigterm_waits_for_no_half_request_and_for_nobody_who_does_not_read() -> None:
-    with Program(BIN / "mini-kafka", "--http-port", "0") as program, ExitStack() as open_connections:
+    with Program(BIN / "mini-kafka", *FREE_PORTS) as program, ExitStack() as open_connections:
         broker = LiveBroker(program)
         wait = broker.connect(HEAD + b"{")
         deaf = open_connections.enter_context(broker.connect(b""))
@@ -154,7 +154,7 @@ def test_sigterm_waits_for_no_half_request_and_for_nobody_who_does_not_read() ->
 
 
 def test_sigterm_answers_50_long_polls_and_ends_with_0_within_2_s() -> None:
-    with Program(BIN / "mini-kafka", "--http-port", "0") as program, ExitStack() as open_connections:
+    with Program(BIN / "mini-kafka", *FREE_PORTS) as program, ExitStack() as open_connections:
         broker = LiveBroker(program)
         broker.post("/consumers/register", {"topic": "t", "consumer_id": "c"})
         body = json.dumps({"consumer_id": "c", "wait_ms": 30_000}).encode()
@@ -184,7 +184,7 @@ def test_past_the_limit_of_connections_health_is_answered_and_a_connection_that_
 
 
 def test_the_kernel_asks_silent_clients_whether_they_are_there() -> None:
-    with bind("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+    with bind("127.0.0.1", 0, flags="") as listening, socket.create_connection(listening.getsockname()):
         accepted, _ = listening.accept()
         with accepted:
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

@@ -5,7 +5,7 @@ import json
 import re
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
@@ -39,6 +39,30 @@ print(len(rows), sum(not row[4].endswith(":00000000") for row in rows))
 
 def run_python(image: str, code: str) -> str:
     return docker("run", "--rm", "--network", "none", "--entrypoint", "python", image, "-c", code)
+
+
+# DescribeCluster 0, as bytes, which kio reads; and Metadata 1 about no topics: the answer's first broker is where the
+# client is told to go on.
+ASK_METADATA = """
+import socket, struct
+def advertised(address):
+    with socket.create_connection(address, timeout=10) as connection:
+        answers = connection.makefile("rb")
+        for request in (struct.pack(">hhihbbb", 60, 0, 7, -1, 0, 0, 0), struct.pack(">hhihi", 3, 1, 7, -1, 0)):
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            size = answers.read(4)
+            answer = size + answers.read(*struct.unpack(">i", size))
+    length, = struct.unpack_from(">h", answer, 16)
+    host = answer[18 : 18 + length].decode()
+    return host, struct.unpack_from(">i", answer, 18 + length)[0]
+"""
+
+
+def advertised(address: tuple[str, int]) -> tuple[str, int]:
+    """Ask a broker where its clients are told to go."""
+    scope: dict[str, Callable[[tuple[str, int]], tuple[str, int]]] = {}
+    exec(ASK_METADATA, scope)
+    return scope["advertised"](address)
 
 
 def assert_nothing_was_compiled(container: str) -> None:
@@ -95,6 +119,21 @@ def test_a_broker_starts_without_compiling_anything(run_image: RunImage) -> None
     wait_until(lambda: inspect(broker)["State"]["Health"]["Status"] == "healthy", "the broker is healthy")
 
     assert_nothing_was_compiled(broker)
+
+
+def test_a_kafka_client_through_the_published_port_is_told_the_published_address(run_image: RunImage) -> None:
+    broker = run_image(
+        "broker", "-v", "-m", "mini_kafka", entrypoint="python", MINI_KAFKA_PUBLISHED_KAFKA="published.test:29092"
+    )
+    wait_until(lambda: inspect(broker)["State"]["Health"]["Status"] == "healthy", "the broker is healthy")
+    inside = inspect(broker)["NetworkSettings"]["IPAddress"]
+
+    host, port = docker("port", broker, "9092").strip().rsplit(":", 1)
+    assert advertised((host, int(port))) == ("published.test", 29092)
+    code = "import sys; exec(sys.argv[1]); print(*advertised((sys.argv[2], 9092)))"
+    told_inside = docker("exec", broker, "python", "-c", code, ASK_METADATA, inside).split()
+    assert told_inside == [inside, "9092"]
+    assert_nothing_was_compiled(broker)  # kio neither
 
 
 @pytest.mark.parametrize("service", ["producer", "consumer"])

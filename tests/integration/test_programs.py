@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,22 +13,21 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.integration.programs import BIN, Program
+from tests.integration.programs import BIN, FREE_PORTS, Program
 
 IMPATIENCE = {"PRODUCER_BROKER_WAIT": "0.5", "CONSUMER_BROKER_WAIT": "0.5"}
 
 
 def test_the_broker_s_first_line_says_where_it_listens() -> None:
-    with Program(BIN / "mini-kafka", "--http-port", "0") as broker:
+    with Program(BIN / "mini-kafka", *FREE_PORTS) as broker:
         broker.line("^listening")
 
-        assert broker.out[0].startswith("listening http=127.0.0.1:")
-        assert int(broker.out[0].rpartition(":")[2]) > 0
+        assert re.fullmatch(r"listening http=127\.0\.0\.1:[1-9]\d* kafka=127\.0\.0\.1:[1-9]\d*", broker.out[0])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_broker_ends_with_0_on_a_signal(number: signal.Signals) -> None:
-    with Program(BIN / "mini-kafka", "--http-port", "0") as broker:
+    with Program(BIN / "mini-kafka", *FREE_PORTS) as broker:
         broker.line("^listening")
 
         broker.signal_group(number)
@@ -101,17 +101,34 @@ def test_a_reader_of_the_configuration_may_leave_early(name: str) -> None:
 
 
 def test_a_broker_whose_first_line_nobody_reads_ends_without_a_traceback() -> None:
-    with Program("bash", "-c", f"set -o pipefail; {BIN / 'mini-kafka'} --http-port 0 | true") as program:
+    with Program("bash", "-c", f"set -o pipefail; {BIN / 'mini-kafka'} {' '.join(FREE_PORTS)} | true") as program:
         assert program.end() == 1
         assert not [line for line in program.err if "Traceback" in line]
 
 
 def test_a_broker_that_cannot_listen_ends_with_1_and_a_sentence(broker: str) -> None:
     port = broker.rpartition(":")[2]
-    with Program(BIN / "mini-kafka", "--http-port", port) as program:
+    with Program(BIN / "mini-kafka", "--http-port", port, "--kafka-port", "0") as program:
         assert program.end() == 1
         assert len(program.err) == 1
         assert "choose another address with --host and --http-port" in program.err[0]
+
+
+def test_a_kafka_port_that_is_taken_is_a_sentence_that_says_how_to_go_without(broker: str) -> None:
+    port = broker.rpartition(":")[2]
+    with Program(BIN / "mini-kafka", "--http-port", "0", "--kafka-port", port) as program:
+        assert program.end() == 1
+        assert program.err == [
+            f"mini-kafka: cannot listen on 127.0.0.1:{port}: Address already in use:"
+            " choose another address with --host and --kafka-port (off leaves it closed)"
+        ]
+
+
+@pytest.mark.parametrize("off", ["off", ""])
+def test_a_broker_without_a_kafka_port_says_so_by_naming_none(off: str) -> None:
+    with Program(BIN / "mini-kafka", "--http-port", "0", "--kafka-port", off) as broker:
+        broker.line("^listening")
+        assert "kafka=" not in broker.out[0]
 
 
 def test_a_producer_whose_standard_input_is_closed_says_so(broker: str) -> None:
@@ -130,7 +147,12 @@ def test_a_consumer_whose_standard_output_is_closed_says_so(broker: str) -> None
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full, which only Linux has")
 @pytest.mark.parametrize(
-    "command", ["mini-kafka --http-port 0", "mini-kafka-producer --count 1", "mini-kafka-consumer --max-messages 1"]
+    "command",
+    [
+        "mini-kafka --http-port 0 --kafka-port 0",
+        "mini-kafka-producer --count 1",
+        "mini-kafka-consumer --max-messages 1",
+    ],
 )
 def test_a_command_whose_output_is_full_ends_with_1_and_a_sentence(broker: str, command: str) -> None:
     requests.post(f"{broker}/topics/register", json={"topic": "demo"}, timeout=5).raise_for_status()
@@ -166,7 +188,7 @@ def test_a_signal_while_a_command_still_imports_ends_it_with_0(module: str, numb
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 70, "no.such.host.invalid"])
 def test_a_host_that_is_none_is_a_sentence(host: str) -> None:
-    with Program(BIN / "mini-kafka", "--host", host, "--http-port", "0") as program:
+    with Program(BIN / "mini-kafka", "--host", host, *FREE_PORTS) as program:
         assert program.end() == 1
         assert len(program.err) == 1
         assert program.err[0].startswith(f"mini-kafka: cannot listen on {host}:0: ")
@@ -174,6 +196,6 @@ def test_a_host_that_is_none_is_a_sentence(host: str) -> None:
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
 def test_a_broker_on_all_addresses_answers_where_it_says() -> None:
-    with Program(BIN / "mini-kafka", "--host", "::", "--http-port", "0") as program:
+    with Program(BIN / "mini-kafka", "--host", "::", *FREE_PORTS) as program:
         address = program.line(r"ready: (http://127\.0\.0\.1:\d+)/docs")[1]
         assert requests.get(f"{address}/health", timeout=5).ok

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.docker
 
 TIME = r"\d\d:\d\d:\d\d (INFO |WARN )"
 READABLE = {
-    "broker": rf"listening http=\S+|{TIME} \S.*",
+    "broker": rf"listening http=\S+ kafka=\S+|{TIME} \S.*",
     "producer": rf"sent  demo@\d+  hello \d+|{TIME} \S.*",
     "consumer": rf"\S+ got  demo@\d+  hello \d+|{TIME} \S.*",
 }
@@ -29,7 +29,8 @@ def test_a_record_travels_from_the_producer_to_the_consumer(stack: Stack) -> Non
 def test_the_broker_is_published_on_loopback_and_nothing_else_is(stack: Stack) -> None:
     ports = {service: inspect(stack.container(service))["NetworkSettings"]["Ports"] for service in SERVICES}
 
-    assert [binding["HostIp"] for binding in ports["broker"]["8000/tcp"]] == ["127.0.0.1"]
+    for port in ("8000/tcp", "9092/tcp"):
+        assert [binding["HostIp"] for binding in ports["broker"][port]] == ["127.0.0.1"]
     assert not ports["producer"]
     assert not ports["consumer"]
     assert requests.get(f"{stack.url}/health", timeout=5).json() == {"status": "ok"}

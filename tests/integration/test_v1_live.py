@@ -9,10 +9,10 @@ import pytest
 import requests
 
 from tests.integration.deadlines import wait_until
-from tests.integration.programs import BIN, Program
+from tests.integration.programs import BIN, FREE_PORTS, Program
 from tests.integration.test_hardening import MIB, LiveBroker, read_to_end
 
-FLAGS = ["--http-port", "0", "--body-timeout", "1", "--idle-timeout", "5"]
+FLAGS = [*FREE_PORTS, "--body-timeout", "1", "--idle-timeout", "5"]
 RECORDS = "/v1/topics/orders/records"
 LINES = (
     b"POST %s?ack=%s HTTP/1.1\r\nhost: localhost\r\n"
@@ -116,7 +116,7 @@ def test_a_stream_ends_with_its_client_or_with_the_broker(broker: LiveBroker) ->
 
 
 def test_a_closed_stream_makes_room_for_another() -> None:
-    with Program(BIN / "mini-kafka", "--http-port", "0", "--max-streams", "1") as program:
+    with Program(BIN / "mini-kafka", *FREE_PORTS, "--max-streams", "1") as program:
         broker = LiveBroker(program)
         requests.put(f"{broker.url}/v1/topics/orders", timeout=20)
         url = f"{broker.url}{RECORDS}?follow=true"

@@ -9,22 +9,34 @@ import gc
 import logging
 import resource
 import signal
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp
 
 from mini_kafka.connection_limit import ConnectionLimit
+from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.clock import Clock
-from mini_kafka.engine.memory import EngineConfig, MemoryEngine
+from mini_kafka.engine.log_port import LogEngine
+from mini_kafka.engine.memory import EngineConfig
+from mini_kafka.engine.memory_log import MemoryLogEngine
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import AccessPolicy
 from mini_kafka.http_api.bounds import Bounds, HttpLimits, Limits
 from mini_kafka.http_api.gate import Gate
 from mini_kafka.http_api.hot import HotRoutes
-from mini_kafka.http_api.server import HttpServer, bind
-from mini_kafka.measures import LoopLag, Measures
+from mini_kafka.http_api.server import HttpServer
+from mini_kafka.kafka_configs import KAFKA_NAMES
+from mini_kafka.kafka_wire.addresses import Advertiser, default_gateway
+from mini_kafka.kafka_wire.call import BrokerIdentity
+from mini_kafka.kafka_wire.config_answers import BrokerSetting
+from mini_kafka.kafka_wire.registry import APIS
+from mini_kafka.kafka_wire.server import KafkaServer
+from mini_kafka.listening import Address, Listener, bind
+from mini_kafka.measures import LoopLag, Measures, Traffic
 from mini_kafka.settings import LIMITS, BrokerSettings, connections_that_fit
 from mini_kafka_shared.logging_setup import say
+from mini_kafka_shared.settings import text_of
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +69,9 @@ def fit_open_files(settings: BrokerSettings) -> BrokerSettings:
     return settings.model_copy(update={"max_connections": fit})
 
 
-def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> MemoryEngine:
+def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> MemoryLogEngine:
     """Build the engine that the settings describe."""
-    return MemoryEngine(
+    return MemoryLogEngine(
         EngineConfig(
             memory_limit=int(settings.memory_limit),
             num_partitions=settings.num_partitions,
@@ -73,11 +85,22 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
             share_max_in_flight=settings.share_max_in_flight,
             share_max_lock_ms=settings.share_max_lock_ms,
             dead_letter_topic=settings.dead_letter_topic,
+            max_fetch_sessions=settings.max_incremental_fetch_session_cache_slots,
+            group_limits=GroupLimits(
+                initial_rebalance_delay_ms=settings.group_initial_rebalance_delay_ms,
+                min_session_timeout_ms=settings.group_min_session_timeout_ms,
+                max_session_timeout_ms=settings.group_max_session_timeout_ms,
+                max_size=settings.group_max_size,
+                offsets_retention_ms=settings.offsets_retention_minutes * 60_000,
+            ),
             topic_defaults=TopicConfig(
                 retention_ms=settings.log_retention_ms,
                 retention_bytes=settings.log_retention_bytes,
                 max_message_bytes=settings.message_max_bytes,
+                cleanup_policy=settings.log_cleanup_policy,
                 message_timestamp_type=settings.log_message_timestamp_type,
+                message_timestamp_before_max_ms=settings.log_message_timestamp_before_max_ms,
+                message_timestamp_after_max_ms=settings.log_message_timestamp_after_max_ms,
             ),
         ),
         clock,
@@ -110,6 +133,39 @@ def build_limits(settings: BrokerSettings) -> Limits:
     )
 
 
+def kafka_settings(settings: BrokerSettings) -> Mapping[str, BrokerSetting]:
+    """Give the settings that are Kafka's broker configs, by Kafka's names."""
+    return {
+        name: BrokerSetting(text_of(getattr(settings, other.field)), other.field in settings.model_fields_set)
+        for name, other in KAFKA_NAMES.names.items()
+        if other.factor == 1
+    }
+
+
+def build_kafka_servers(
+    settings: BrokerSettings, engine: LogEngine, connections: ConnectionLimit, traffic: Traffic
+) -> list[KafkaServer]:
+    """Build the listeners for Kafka clients: as many as the settings want, and none without a port.
+
+    Raises:
+        CannotListen: an address cannot be had.
+    """
+    wanted, flags = settings.listeners, "--listeners"
+    if not wanted and settings.kafka_port is not None:
+        wanted = (Listener("PLAINTEXT", Address(settings.host, settings.kafka_port)),)
+        flags = "--host and --kafka-port (off leaves it closed)"
+    advertised = {listener.name: listener.address for listener in settings.advertised_listeners}
+    published, gateway = Address.parse(settings.published_kafka).reachable, default_gateway()
+    identity = BrokerIdentity(settings.node_id, engine.cluster_id, kafka_settings(settings))
+    limit = settings.socket_request_max_bytes
+    servers = []
+    for listener in wanted:
+        listening = bind(listener.address.host, listener.address.port, flags=flags)
+        advertiser = Advertiser(Address.of(listening).port, advertised.get(listener.name), published, gateway)
+        servers.append(KafkaServer(listening, APIS, engine, identity, advertiser, connections, traffic, limit))
+    return servers
+
+
 async def load_app(gate: Gate, engine: Engine, bounds: Bounds, measures: Measures) -> None:
     """Import FastAPI and hand the application to the gate."""
 
@@ -132,13 +188,19 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     bounds = build_bounds(settings)
     gate = Gate(engine, AccessPolicy(settings.allowed_hosts), bounds)
     connections = ConnectionLimit(settings.max_connections, settings.max_connections_per_address)
-    listening = bind(settings.host, settings.http_port)
+    listening = bind(settings.host, settings.http_port, flags="--host and --http-port")
     server = HttpServer(gate, listening, build_limits(settings), connections, gate.traffic)
+    kafka_traffic = Traffic("kafka", ("api",))
+    kafka_servers = build_kafka_servers(settings, engine, connections, kafka_traffic)
     lag = LoopLag()
     lag.start()
     await server.start()
-    say(f"listening http={server.address}")  # the line that scripts wait for
-    loading = asyncio.create_task(load_app(gate, engine, bounds, Measures([gate.traffic], lag.durations)))
+    for kafka in kafka_servers:
+        await kafka.start()
+    addresses = ",".join(str(kafka.address) for kafka in kafka_servers)
+    say(f"listening http={server.address}" + (f" kafka={addresses}" if addresses else ""))  # what scripts wait for
+    measures = Measures([gate.traffic, kafka_traffic], lag.durations)
+    loading = asyncio.create_task(load_app(gate, engine, bounds, measures))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
@@ -147,6 +209,8 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         await stopping
     logger.info("stopping")
     await engine.close()
+    for kafka in kafka_servers:
+        kafka.stop()
     await server.stop()
     lag.stop()
 

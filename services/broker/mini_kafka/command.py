@@ -4,7 +4,7 @@ import logging
 import sys
 
 from mini_kafka import bootstrap
-from mini_kafka.http_api.server import CannotListen
+from mini_kafka.listening import CannotListen
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.logging_setup import quiet_exit, set_up_logging
 from mini_kafka_shared.settings import load

@@ -4,11 +4,13 @@ import resource
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field
 from pydantic_settings import SettingsConfigDict
 
+from mini_kafka.kafka_configs import KAFKA_NAMES
+from mini_kafka.listening import EVERYWHERE, Listener
 from mini_kafka_shared.logging_setup import LOG_FORMAT_TEXT, LogFormat, LogLevel
-from mini_kafka_shared.settings import CommaSeparated, Settings
+from mini_kafka_shared.settings import CommaSeparated, HostAndPort, Settings
 
 INT64_MAX = 2**63 - 1
 GIB = 1024**3
@@ -55,13 +57,42 @@ def default_memory_limit() -> ByteSize:
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+PortOrOff = Annotated[Port | None, BeforeValidator(lambda value: None if value in {"", "off"} else value)]
+Milliseconds = Annotated[int, Field(ge=0, le=INT64_MAX)]
+SessionTimeout = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _listeners(value: object) -> object:
+    """Read `NAME://HOST:PORT,…`, without the controller's listener, which a single node does not need."""
+    if not isinstance(value, str):
+        return value
+    listeners = [Listener.parse(part.strip()) for part in value.split(",") if part.strip()]
+    return tuple(listener for listener in listeners if listener.name != "CONTROLLER")
+
+
+def _reachable(listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
+    for listener in listeners:
+        if listener.address.host == EVERYWHERE or not listener.address.port:
+            raise ValueError(f"has {str(listener)!r}, which no client can connect to: name a host and a port")
+    return listeners
+
+
+def _published(value: object) -> object:
+    """Read what a compose file may have in front of the container's port: an address and a port, or a port alone."""
+    return f"127.0.0.1:{value}" if isinstance(value, str) and value.isdecimal() else value
+
+
+Published = Annotated[HostAndPort, BeforeValidator(_published)]
+Listeners = Annotated[tuple[Listener, ...], BeforeValidator(_listeners)]
+AdvertisedListeners = Annotated[Listeners, AfterValidator(_reachable)]
 
 
 class BrokerSettings(Settings):
     """The broker: `mini-kafka`."""
 
     model_config = SettingsConfigDict(env_prefix="MINI_KAFKA_")
+    other_names = KAFKA_NAMES
 
     host: str = Field(
         default="127.0.0.1",
@@ -69,6 +100,27 @@ class BrokerSettings(Settings):
         description="The address to listen on; loopback by default, 0.0.0.0 opens the broker to the network.",
     )
     http_port: Port = Field(default=8000, description="The port of the HTTP API; 0 picks a free one.")
+    kafka_port: PortOrOff = Field(
+        default=9092, description="The port for Kafka clients; 0 picks a free one, off (or empty) leaves it closed."
+    )
+    published_kafka: Published = Field(
+        default="127.0.0.1:9092",
+        title="HOST:PORT",
+        description="Where Kafka clients reach the broker's container through its published port: what a client is "
+        "told whose connection comes from the container's default gateway. A port alone is one on 127.0.0.1.",
+    )
+    listeners: Listeners = Field(
+        default=(),
+        title="NAME://HOST:PORT,…",
+        description="The addresses for Kafka clients, as Kafka writes them (PLAINTEXT://0.0.0.0:9092). Set, they "
+        "replace kafka_port; one without a host listens everywhere.",
+    )
+    advertised_listeners: AdvertisedListeners = Field(
+        default=(),
+        title="NAME://HOST:PORT,…",
+        description="What clients of each of the listeners are told, as Kafka writes it; a listener that is not named "
+        "tells each client the address that its connection came to.",
+    )
     log_level: LogLevel = Field(default="info", description="How much to log: debug, info, warning or error.")
     log_format: LogFormat = Field(default="pretty", description=LOG_FORMAT_TEXT)
     memory_limit: ByteSize = Field(
@@ -78,6 +130,14 @@ class BrokerSettings(Settings):
         title="SIZE",
         description="What all topics together may hold, in bytes or as 512MiB; over it a produce is refused with 429. "
         "Unset: half of the container's memory limit, or 1GiB where there is none.",
+    )
+    node_id: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        default=1, description="The broker's number in the answers to Kafka clients (Kafka's node.id)."
+    )
+    socket_request_max_bytes: Annotated[int, Field(ge=1024, le=2**31 - 1)] = Field(
+        default=104_857_600,
+        description="The largest request of a Kafka client, in bytes; a larger one ends its connection "
+        "(Kafka's socket.request.max.bytes).",
     )
     num_partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=1, description="How many partitions a new topic gets (Kafka's num.partitions)."
@@ -110,6 +170,11 @@ class BrokerSettings(Settings):
         default=-1,
         description="How many bytes a partition keeps before its oldest records go (retention.bytes); -1 no limit.",
     )
+    log_cleanup_policy: Literal["delete", "compact", "compact,delete", "delete,compact"] = Field(
+        default="delete",
+        title="POLICY",
+        description="What becomes of a topic's old records (cleanup.policy): delete, compact, or compact,delete.",
+    )
     message_max_bytes: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         default=1_048_588,
         description="The largest record batch that a topic takes, in bytes (max.message.bytes); larger: 413.",
@@ -118,6 +183,35 @@ class BrokerSettings(Settings):
         default="CreateTime",
         description="Whose time a record carries (message.timestamp.type): CreateTime is the producer's, "
         "LogAppendTime the broker's.",
+    )
+    log_message_timestamp_before_max_ms: Milliseconds = Field(
+        default=INT64_MAX,
+        description="How far behind the broker's time a Kafka client's record may lie "
+        "(message.timestamp.before.max.ms), in milliseconds.",
+    )
+    log_message_timestamp_after_max_ms: Milliseconds = Field(
+        default=3_600_000,
+        description="How far ahead of the broker's time a Kafka client's record may lie "
+        "(message.timestamp.after.max.ms), in milliseconds.",
+    )
+    group_initial_rebalance_delay_ms: Annotated[int, Field(ge=0, le=86_400_000)] = Field(
+        default=0,
+        description="How long a new consumer group waits for more members before its first rebalance, in "
+        "milliseconds (Kafka's own default is 3000).",
+    )
+    group_min_session_timeout_ms: SessionTimeout = Field(
+        default=6_000, description="The shortest session time-out of a group's member, in milliseconds."
+    )
+    group_max_session_timeout_ms: SessionTimeout = Field(
+        default=1_800_000, description="The longest session time-out of a group's member, in milliseconds."
+    )
+    offsets_retention_minutes: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
+        default=10_080,
+        description="How long a Kafka group's committed offsets are kept once it has no members, in minutes.",
+    )
+    max_incremental_fetch_session_cache_slots: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        default=1_000,
+        description="How many fetch sessions of Kafka consumers are kept (KIP-227); others send all again.",
     )
     allowed_hosts: CommaSeparated = Field(
         default=(),

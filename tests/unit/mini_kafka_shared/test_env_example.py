@@ -23,6 +23,9 @@ HEADER = """\
 # Where compose publishes the broker's HTTP API: address and port.
 # PUBLISHED_HTTP=127.0.0.1:8000
 
+# Where compose publishes the port for Kafka clients, and what it tells the broker to tell them.
+# PUBLISHED_KAFKA=127.0.0.1:9092
+
 # Where docker compose --profile observability publishes Prometheus and Grafana.
 # PUBLISHED_PROMETHEUS=127.0.0.1:9090
 # PUBLISHED_GRAFANA=127.0.0.1:3000
@@ -33,8 +36,9 @@ HEADER = """\
 # Compose has defaults of its own for some settings below: CONSUMER_GROUP=workers, so that the copies of
 # --scale consumer=3 share the records (CONSUMER_GROUP= , empty, gives each copy every record), and
 # MINI_KAFKA_LOG_RETENTION_BYTES=67108864, 64 MiB, so that a producer that never ends does not fill the broker.
-# Between its containers it settles MINI_KAFKA_HOST, MINI_KAFKA_HTTP_PORT and BROKER_URL itself. A file that
-# PRODUCER_INPUT or CONSUMER_OUTPUT names must be mounted into the container.
+# Between its containers it settles MINI_KAFKA_HOST, MINI_KAFKA_HTTP_PORT, MINI_KAFKA_KAFKA_PORT,
+# MINI_KAFKA_PUBLISHED_KAFKA and BROKER_URL itself. A file that PRODUCER_INPUT or CONSUMER_OUTPUT names must be
+# mounted into the container.
 
 """
 

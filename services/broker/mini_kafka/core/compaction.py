@@ -18,9 +18,10 @@ from functools import partial
 
 from mini_kafka.core import record_batch
 from mini_kafka.core.decompression import TooWide, Undecodable, decompress
+from mini_kafka.core.inert_configs import INT64_MAX
 from mini_kafka.core.partition_log import PartitionLog
 from mini_kafka.core.record_batch import Record, Rewriter, read_records
-from mini_kafka.core.topic_config import INT64_MAX, TopicConfig
+from mini_kafka.core.topic_config import TopicConfig
 
 STEP_RECORDS = 100
 """Records and batches that are looked at in one step: 0.5 ms where each record is a batch of its own."""

@@ -4,6 +4,7 @@
     ├── InvalidTopic              a name that breaks Kafka's rules, or collides with another topic's
     ├── TopicExists               created a second time, or to be something else than it is
     ├── UnknownTopic              not there
+    ├── UnknownTopicId            no topic has this id, or none has it any more
     ├── UnknownPartition          the topic has fewer partitions
     ├── InvalidPartitions         a number of partitions that no topic can have
     ├── InvalidConfig             a config's name or value
@@ -13,8 +14,29 @@
     ├── GroupNotFound             no group of this name has offsets or members
     ├── GroupNotEmpty             to be deleted while it has members or holds locks
     ├── GroupKindConflict         a call of another kind than the group is while it has members
+    ├── InvalidGroupName          a group without a name
+    ├── InvalidSessionTimeout     shorter or longer than a member's session may be
+    ├── MemberIdRequired          a new member has to join again, with the id that it is given
+    ├── UnknownMember             not in the group, or not any more
+    ├── MemberFenced              a static member whose place another one has taken
+    ├── IllegalGeneration         of another generation than the group is in
+    ├── RebalanceInProgress       the group forms a generation: join again
+    ├── InconsistentGroupProtocol no way to share work that all members know
+    ├── GroupFull                 as many members as a group may have
+    ├── GroupIsSubscribed         to forget offsets of a topic that members of the group read
+    ├── CommitMetadataTooLarge    more text with a committed offset than is kept
     ├── InvalidRecord             a record that no log takes
     ├── RecordTooLarge            over `max.message.bytes`
+    ├── CorruptBatch              bytes from a Kafka client that are no batch, or not the one that was sent
+    ├── InvalidBatch              a Kafka client's batch that no log takes
+    ├── BatchTooLarge             a Kafka client's batch over `max.message.bytes`
+    ├── UnsupportedCompression    a codec that is unknown, or that the request's version does not have
+    ├── TimestampOutOfRange       a record's time that its topic does not take
+    ├── TransactionsUnsupported   there are no transactions here
+    ├── OutOfOrderSequence        an idempotent producer's batch that does not follow its last one
+    ├── StaleProducerEpoch        an idempotent producer's batch of an older epoch
+    ├── UnknownLeaderEpoch        the client knows a later leader than there ever was
+    ├── RecordsNotDeletable       the topic's `cleanup.policy` lets nobody delete records
     ├── SequenceGap               a producer's request that does not follow its last one
     ├── ProducerFenced            a request of a producer's older self
     ├── OffsetOutOfRange          below the log start offset, or beyond the log end offset
@@ -24,6 +46,8 @@
 
 Anything else that is raised is a bug: it is logged with its traceback and answered without details.
 """
+
+from collections.abc import Sequence
 
 
 class BrokerError(Exception):
@@ -43,6 +67,13 @@ class UnknownTopic(BrokerError):
 
     def __init__(self, topic: str) -> None:
         super().__init__(f"topic {topic!r} does not exist")
+
+
+class UnknownTopicId(BrokerError):
+    """No topic has this id; one of the same name may have another."""
+
+    def __init__(self, topic_id: object) -> None:
+        super().__init__(f"no topic has the id {topic_id}: it was deleted, or made anew under another id")
 
 
 class UnknownPartition(BrokerError):
@@ -114,6 +145,94 @@ class GroupKindConflict(BrokerError):
         super().__init__(f"group {group!r} {kind} now ({reason}): use another group, or try again when that has ended")
 
 
+class InvalidGroupName(BrokerError):
+    """A group needs a name."""
+
+    def __init__(self) -> None:
+        super().__init__("a group has a name of at least one character: set group.id")
+
+
+class InvalidSessionTimeout(BrokerError):
+    """The session time-out is outside what the broker allows."""
+
+    def __init__(self, timeout_ms: int, least_ms: int, most_ms: int) -> None:
+        super().__init__(
+            f"a session time-out of {timeout_ms} ms is not allowed: it is {least_ms} to {most_ms} ms"
+            " (group.min.session.timeout.ms, group.max.session.timeout.ms)"
+        )
+
+
+class MemberIdRequired(BrokerError):
+    """A new member has to join again with the id that it is given here (KIP-394)."""
+
+    def __init__(self, group: str, member_id: str) -> None:
+        self.member_id = member_id
+        super().__init__(f"join group {group!r} again as member {member_id!r}")
+
+
+class UnknownMember(BrokerError):
+    """The group has no such member, or has it no longer."""
+
+    def __init__(self, group: str, member_id: str, instance_id: str | None = None) -> None:
+        static = "" if instance_id is None else f" with the instance id {instance_id!r}"
+        super().__init__(f"group {group!r} has no member {member_id!r}{static}: join it without a member id")
+
+
+class MemberFenced(BrokerError):
+    """Another process has taken a static member's place (KIP-345)."""
+
+    def __init__(self, group: str, member_id: str, instance_id: str) -> None:
+        super().__init__(
+            f"member {member_id!r} of group {group!r} is not the one that has the instance id {instance_id!r} now:"
+            " give each process an instance id of its own"
+        )
+
+
+class IllegalGeneration(BrokerError):
+    """The group is in another generation than the caller."""
+
+    def __init__(self, group: str, generation: int, current: int) -> None:
+        super().__init__(f"group {group!r} is in generation {current}, not {generation}: join it again")
+
+
+class RebalanceInProgress(BrokerError):
+    """The group is about to form a generation."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__(f"group {group!r} rebalances: join it again")
+
+
+class InconsistentGroupProtocol(BrokerError):
+    """The members of a group know no common way to share work."""
+
+    def __init__(self, group: str, said: str, agreed: str) -> None:
+        super().__init__(
+            f"group {group!r} has {agreed}, and this member {said}:"
+            " use another group, or a protocol that all members know"
+        )
+
+
+class GroupFull(BrokerError):
+    """The group has as many members as it may have."""
+
+    def __init__(self, group: str, limit: int) -> None:
+        super().__init__(f"group {group!r} has {limit} members already, as many as group.max.size allows")
+
+
+class GroupIsSubscribed(BrokerError):
+    """Members of the group read the topic whose offsets are to be forgotten."""
+
+    def __init__(self, group: str, topic: str) -> None:
+        super().__init__(f"members of group {group!r} read topic {topic!r}: stop them first")
+
+
+class CommitMetadataTooLarge(BrokerError):
+    """The text with a committed offset is longer than is kept."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"the metadata with an offset has {size} characters, and at most {limit} are kept")
+
+
 class InvalidRecord(BrokerError):
     """A record that no log takes."""
 
@@ -133,6 +252,71 @@ class RecordTooLarge(BrokerError):
             f"record {index} makes a batch of {size} bytes, and the topic's max.message.bytes is {limit}:"
             " send a smaller record or raise max.message.bytes"
         )
+
+
+class CorruptBatch(BrokerError):
+    """What a Kafka client sent is no batch, or not the one that it meant to send."""
+
+
+class InvalidBatch(BrokerError):
+    """A Kafka client's batch that no log takes; `records` names those in it that are the reason, by their place."""
+
+    def __init__(self, reason: str, records: Sequence[int] = ()) -> None:
+        self.records = records
+        super().__init__(reason)
+
+
+class BatchTooLarge(BrokerError):
+    """A Kafka client's batch is larger than `max.message.bytes`."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"the batch has {size} bytes, and the topic's max.message.bytes is {limit}:"
+            " send smaller batches or raise max.message.bytes"
+        )
+
+
+class UnsupportedCompression(BrokerError):
+    """A codec that is unknown, or that the request's version does not have."""
+
+
+class TimestampOutOfRange(BrokerError):
+    """A record's time that its topic does not take."""
+
+
+class TransactionsUnsupported(BrokerError):
+    """A call that belongs to a transaction."""
+
+    def __init__(self) -> None:
+        super().__init__("there are no transactions here: produce without transactional.id")
+
+
+class OutOfOrderSequence(BrokerError):
+    """An idempotent producer's batch is neither the one after its last nor a recent one."""
+
+    def __init__(self, producer_id: int, expected: int, got: int) -> None:
+        super().__init__(f"producer {producer_id} sent a batch with sequence {got}, and {expected} is next")
+
+
+class StaleProducerEpoch(BrokerError):
+    """An idempotent producer's batch is of an older epoch than its last one."""
+
+    def __init__(self, producer_id: int, epoch: int, current: int) -> None:
+        super().__init__(f"producer {producer_id} is at epoch {current}, and this batch is of epoch {epoch}")
+
+
+class UnknownLeaderEpoch(BrokerError):
+    """The client knows a later leader of the partition than there ever was."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(f"leader epoch {epoch} never was: the only one is 0")
+
+
+class RecordsNotDeletable(BrokerError):
+    """The topic's `cleanup.policy` lets nobody delete records."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"topic {topic!r} is only compacted: records can be deleted where cleanup.policy has delete")
 
 
 class SequenceGap(BrokerError):

@@ -10,7 +10,7 @@ BATCH_OVERHEAD_BYTES = 80
 place of 8 bytes in a run, and the slack of runs that grow or were thinned out. bench/memory.py measures 48 to 55."""
 
 
-def cost_of(batch: bytes | bytearray) -> int:
+def cost_of(batch: bytes | bytearray | memoryview) -> int:
     """Count what keeping this batch costs, in bytes."""
     return len(batch) + BATCH_OVERHEAD_BYTES
 

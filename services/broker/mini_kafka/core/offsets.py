@@ -20,18 +20,27 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
+class CommitDetails(NamedTuple):
+    """What a Kafka client commits along with an offset, and when it did, in milliseconds."""
+
+    leader_epoch: int
+    metadata: str
+    committed_at_ms: int
+
+
 class CommittedOffsets:
     """Every group's committed offsets."""
 
     def __init__(self, max_groups: int = MAX_GROUPS) -> None:
         self._max_groups = max_groups
         self._groups: dict[str, dict[TopicPartition, int]] = {}
+        self._details: dict[str, dict[TopicPartition, CommitDetails]] = {}
 
     def groups(self) -> Iterable[str]:
         """Give the names of the groups that have committed something."""
         return self._groups.keys()
 
-    def commit(self, group: str, partition: TopicPartition, offset: int) -> None:
+    def commit(self, group: str, partition: TopicPartition, offset: int, details: CommitDetails | None = None) -> None:
         """Keep `offset` as the group's next one to read; it may move back as well as forward.
 
         Raises:
@@ -42,6 +51,10 @@ class CommittedOffsets:
             self.check_room(group)
             offsets = self._groups[group] = {}
         offsets[partition] = offset
+        if details is not None:
+            self._details.setdefault(group, {})[partition] = details
+        elif self._details:  # whoever moves the offset without them leaves none behind
+            self._details.get(group, {}).pop(partition, None)
 
     def check_room(self, group: str) -> None:
         """Refuse a group that would be one too many.
@@ -57,6 +70,10 @@ class CommittedOffsets:
         offsets = self._groups.get(group)
         return None if offsets is None else offsets.get(partition)
 
+    def details(self, group: str, partition: TopicPartition) -> CommitDetails | None:
+        """Give what was committed along with a group's offset, or None where nothing was."""
+        return self._details.get(group, {}).get(partition)
+
     def of_group(self, group: str) -> Mapping[TopicPartition, int]:
         """Give all committed offsets of a group."""
         return dict(self._groups.get(group, {}))
@@ -65,15 +82,21 @@ class CommittedOffsets:
         """Tell whether a group has committed anything."""
         return group in self._groups
 
+    def forget(self, group: str, partition: TopicPartition) -> None:
+        """Drop one offset, if there is one; with its last, a group goes."""
+        offsets = self._groups.get(group)
+        if offsets is not None and offsets.pop(partition, None) is not None:
+            self._details.get(group, {}).pop(partition, None)
+            if not offsets:
+                self.forget_group(group)
+
     def forget_group(self, group: str) -> None:
         """Drop all offsets of a group."""
         self._groups.pop(group, None)
+        self._details.pop(group, None)
 
     def forget_topic(self, topic: str, group: str | None = None) -> None:
         """Drop every group's offsets for a topic that is gone, or those of one group; with its last, a group goes."""
         for name in list(self._groups) if group is None else [group]:
-            offsets = self._groups.get(name, {})
-            for partition in [known for known in offsets if known.topic == topic]:
-                del offsets[partition]
-            if not offsets:
-                self._groups.pop(name, None)
+            for partition in [known for known in self._groups.get(name, {}) if known.topic == topic]:
+                self.forget(name, partition)

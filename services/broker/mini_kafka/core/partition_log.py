@@ -34,6 +34,7 @@ class _Run:
 
 
 _run_offset = attrgetter("base_offset")
+_run_latest = attrgetter("latest_ms")
 
 
 class PartitionLog:
@@ -42,8 +43,8 @@ class PartitionLog:
     The high watermark and the last stable offset equal the log end offset, because nothing is replicated.
     """
 
-    __slots__ = ("_budget", "_runs", "batch_count", "cleaning", "log_end_offset", "log_start_offset", "record_count",
-                 "size_bytes")  # fmt: skip
+    __slots__ = ("_budget", "_runs", "appended_bytes", "batch_count", "cleaning", "keep_until_ms", "log_end_offset",
+                 "log_start_offset", "record_count", "size_bytes")  # fmt: skip
 
     def __init__(self, budget: MemoryBudget) -> None:
         self._budget = budget
@@ -51,8 +52,10 @@ class PartitionLog:
         self.log_start_offset = 0
         self.log_end_offset = 0
         self.size_bytes = 0
+        self.appended_bytes = 0  # only grows: a reader that waits for so many bytes counts by it
         self.batch_count = 0
         self.record_count = 0
+        self.keep_until_ms = 0  # before then retention drops nothing for its age
         self.cleaning: CleaningHistory = NEVER_CLEANED
 
     @property
@@ -65,8 +68,8 @@ class PartitionLog:
         """The offset after the last record that belongs to no open transaction."""
         return self.log_end_offset
 
-    def append(self, batch: bytearray) -> int:
-        """Store a batch at the log's end and give the offset of its first record.
+    def append(self, batch: bytearray | memoryview) -> int:
+        """Store a copy of a batch at the log's end and give the offset of its first record.
 
         The caller has checked the budget for it.
         """
@@ -81,6 +84,7 @@ class PartitionLog:
             self._runs.append(run)
         run.batches.append(stored)
         self._count(run, stored, 1)
+        self.appended_bytes += len(stored)
         self.log_end_offset = record_batch.next_offset(stored)
         return offset
 
@@ -141,10 +145,26 @@ class PartitionLog:
             if run.latest_ms < timestamp_ms:
                 continue
             for batch in run.batches:
-                if record_batch.max_timestamp(batch) >= timestamp_ms:
+                if record_batch.max_timestamp(batch) >= timestamp_ms and self._is_visible(batch):
                     return batch
             # a run gets here only when its latest batch is gone
         return None
+
+    def latest_batch(self) -> bytes | None:
+        """Give the batch with the latest record, the first of them, or None when there is no record."""
+        latest: bytes | None = None
+        rank = (0, 0)
+        for run in sorted(self._runs, key=_run_latest, reverse=True):
+            if latest is not None and run.latest_ms < rank[0]:
+                break
+            for batch in run.batches:
+                its_rank = record_batch.max_timestamp(batch), -record_batch.base_offset(batch)
+                if (latest is None or its_rank > rank) and self._is_visible(batch):
+                    latest, rank = batch, its_rank
+        return latest
+
+    def _is_visible(self, batch: bytes) -> bool:
+        return record_batch.next_offset(batch) > self.log_start_offset
 
     def measure(self, offset: int, no_later_than_ms: int) -> tuple[int, int]:
         """Measure the batches from `offset` on up to the first that is later than a time, and never the log's last.
@@ -179,7 +199,14 @@ class PartitionLog:
         if not run.batches:
             del self._runs[0]
         head = self.head()
-        self.log_start_offset = self.log_end_offset if head is None else record_batch.base_offset(head)
+        self.start_at(self.log_end_offset if head is None else record_batch.base_offset(head))
+
+    def start_at(self, offset: int) -> None:
+        """Hide the records below `offset`; what lies wholly below it is retention's to drop.
+
+        A batch that reaches beyond `offset` stays whole, as in Kafka: the log starts within it.
+        """
+        self.log_start_offset = max(self.log_start_offset, offset)
 
     def replace(self, old: bytes, new: bytes | None) -> None:
         """Put a batch with the same base offset in the place of one, or nothing; both ends of the log stay.

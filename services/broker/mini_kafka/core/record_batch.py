@@ -29,9 +29,9 @@ CONTROL_BIT = 0x20
 MAX_BATCH_BYTES = 2**31 - 1
 LEADER_EPOCH = 0
 """The epoch of the only leader that a log without replicas ever has."""
+_LEADER_EPOCH_BYTES = struct.pack(">i", LEADER_EPOCH)
 
 _BASE_OFFSET = struct.Struct(">q")
-_LEADER_EPOCH = struct.Struct(">i")
 _CRC = struct.Struct(">I")
 _ATTRIBUTES = struct.Struct(">h")
 _LAST_OFFSET_DELTA = struct.Struct(">i")
@@ -39,9 +39,11 @@ _MAX_TIMESTAMP = struct.Struct(">q")
 _PRODUCER = struct.Struct(">qhi")
 _RECORD_COUNT = struct.Struct(">i")
 
+_LENGTH_AT = 8
 _LEADER_EPOCH_AT = 12
+_MAGIC_AT = 16
 _CRC_AT = 17
-_ATTRIBUTES_AT = 21
+CHECKED_FROM = _ATTRIBUTES_AT = 21
 _LAST_OFFSET_DELTA_AT = 23
 _MAX_TIMESTAMP_AT = 35
 _PRODUCER_AT = 43
@@ -112,11 +114,12 @@ def _new_builder(max_bytes: int) -> DefaultRecordBatchBuilder:
     return DefaultRecordBatchBuilder(MAGIC, 0, 0, -1, -1, -1, max_bytes)
 
 
-def place(batch: bytearray, base_offset: int) -> bytes:
-    """Write the offset of the batch's first record, and freeze the batch for the log."""
-    _BASE_OFFSET.pack_into(batch, 0, base_offset)
-    _LEADER_EPOCH.pack_into(batch, _LEADER_EPOCH_AT, LEADER_EPOCH)
-    return bytes(batch)
+def place(batch: bytearray | memoryview, base_offset: int) -> bytes:
+    """Copy a batch for the log, with the offset of its first record: the only copy that is made of it."""
+    view = memoryview(batch)
+    return b"".join(
+        (_BASE_OFFSET.pack(base_offset), view[_LENGTH_AT:_LEADER_EPOCH_AT], _LEADER_EPOCH_BYTES, view[_MAGIC_AT:])
+    )
 
 
 def stamp_log_append_time(batch: bytearray, now_ms: int) -> None:
@@ -124,6 +127,14 @@ def stamp_log_append_time(batch: bytearray, now_ms: int) -> None:
     (attributes,) = _ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)
     _ATTRIBUTES.pack_into(batch, _ATTRIBUTES_AT, attributes | LOG_APPEND_TIME_BIT)
     _MAX_TIMESTAMP.pack_into(batch, _MAX_TIMESTAMP_AT, now_ms)
+    _seal(batch)
+
+
+def stamp_create_time(batch: bytearray, max_timestamp_ms: int) -> None:
+    """Say that a batch's records carry times of their own, of which none is later than `max_timestamp_ms`."""
+    (attributes,) = _ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)
+    _ATTRIBUTES.pack_into(batch, _ATTRIBUTES_AT, attributes & ~LOG_APPEND_TIME_BIT)
+    _MAX_TIMESTAMP.pack_into(batch, _MAX_TIMESTAMP_AT, max_timestamp_ms)
     _seal(batch)
 
 

@@ -10,6 +10,10 @@ from mini_kafka.core import record_batch
 from mini_kafka.core.partition_log import PartitionLog
 from mini_kafka.core.topic_config import TopicConfig
 
+GRACE_MS = 300_000
+"""Kafka looks every five minutes (log.retention.check.interval.ms) for what is too old, and programs rely on it: they
+produce records with times of their own, such as 1, 2 and 3, and expect to read them."""
+
 
 def enforce(log: PartitionLog, config: TopicConfig, now_ms: int, max_batches: int) -> bool:
     """Drop what the configs allow, at most `max_batches` batches, and say whether there is more to drop."""
@@ -18,6 +22,13 @@ def enforce(log: PartitionLog, config: TopicConfig, now_ms: int, max_batches: in
             return False
         log.drop_head()
     return _may_drop_head(log, config, now_ms)
+
+
+def begin(log: PartitionLog, config: TopicConfig, now_ms: int) -> None:
+    """Look at the first record of a log that was empty: one that is too old already stays for `GRACE_MS`."""
+    deadline_ms = next_deadline_ms(log, config)
+    if deadline_ms is not None and deadline_ms <= now_ms:
+        log.keep_until_ms = now_ms + GRACE_MS
 
 
 def drain(log: PartitionLog, max_batches: int) -> bool:
@@ -32,13 +43,17 @@ def next_deadline_ms(log: PartitionLog, config: TopicConfig) -> int | None:
     head = log.head()
     if head is None or config.retention_ms < 0 or not config.deletes:
         return None
-    return record_batch.max_timestamp(head) + config.retention_ms + 1
+    return max(record_batch.max_timestamp(head) + config.retention_ms + 1, log.keep_until_ms)
 
 
 def _may_drop_head(log: PartitionLog, config: TopicConfig, now_ms: int) -> bool:
     head = log.head()
-    if head is None or not config.deletes:
+    if head is None:
+        return False
+    if record_batch.next_offset(head) <= log.log_start_offset:
+        return True  # hidden already: somebody has deleted the records below an offset
+    if not config.deletes:
         return False
     if 0 <= config.retention_bytes <= log.size_bytes - len(head):
         return True
-    return 0 <= config.retention_ms < now_ms - record_batch.max_timestamp(head)
+    return 0 <= config.retention_ms < now_ms - record_batch.max_timestamp(head) and now_ms >= log.keep_until_ms

@@ -62,11 +62,7 @@ class Topic:
         Raises:
             InvalidPartitions: the topic has as many already, or `total` is not positive.
         """
-        if total <= len(self.logs):
-            raise InvalidPartitions(
-                f"topic {self.name!r} has {len(self.logs)} partitions and cannot have {total}:"
-                " their number only grows, from 1 on"
-            )
+        _check_more(self.name, len(self.logs), total)
         for number in range(len(self.logs), total):
             self.logs.append(PartitionLog(self._budget))
             self.partitions.append(TopicPartition(self.name, number))
@@ -96,13 +92,15 @@ class Topic:
 
 
 class Topics:
-    """All topics by name, with at most `max_partitions` partitions in all."""
+    """All topics by name, with at most `max_partitions` partitions in all; `changes` counts what happens to them."""
 
     def __init__(self, budget: MemoryBudget, max_partitions: int = MAX_PARTITIONS) -> None:
         self._budget = budget
         self._max_partitions = max_partitions
         self.partition_count = 0
+        self.changes = 0
         self._topics: dict[str, Topic] = {}
+        self._by_id: dict[UUID, Topic] = {}
         self._collision_keys: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Topic]:
@@ -126,6 +124,10 @@ class Topics:
         """Give a topic, or None where there is none of this name."""
         return self._topics.get(name)
 
+    def find_by_id(self, topic_id: UUID) -> Topic | None:
+        """Give a topic, or None where there is none of this id."""
+        return self._by_id.get(topic_id)
+
     def create(self, name: str, topic_id: UUID, config: TopicConfig, partitions: int) -> Topic:
         """Make a topic with empty partitions.
 
@@ -136,21 +138,27 @@ class Topics:
             InvalidPartitions: `partitions` is not positive.
             PartitionLimitReached: all topics together would have too many.
         """
+        self.check_new(name, partitions)
+        topic = Topic(name, topic_id, config, partitions, self._budget)
+        self._topics[name] = self._by_id[topic_id] = topic
+        self.partition_count += partitions
+        self.changes += 1
+        self._collision_keys[_collision_key(name)] = name
+        return topic
+
+    def check_new(self, name: str, partitions: int) -> None:
+        """Refuse a topic as `create` does, and make none."""
         check_name(name)
         if name in self._topics:
             raise TopicExists(f"topic {name!r} exists already")
-        key = name.replace(".", "_")
-        if key in self._collision_keys:
+        other = self._collision_keys.get(_collision_key(name))
+        if other is not None:
             raise InvalidTopic(
-                f"topic name {name!r} collides with topic {self._collision_keys[key]!r}:"
+                f"topic name {name!r} collides with topic {other!r}:"
                 " '.' and '_' count as the same character, so choose a name that differs elsewhere"
             )
+        _check_more(name, 0, partitions)
         self._check_limit(partitions)
-        topic = Topic(name, topic_id, config, partitions, self._budget)
-        self._topics[name] = topic
-        self.partition_count += partitions
-        self._collision_keys[key] = name
-        return topic
 
     def add_partitions(self, topic: Topic, total: int) -> None:
         """Grow a topic to `total` partitions; the new ones are empty.
@@ -159,10 +167,16 @@ class Topics:
             InvalidPartitions: it has as many already.
             PartitionLimitReached: all topics together would have too many.
         """
+        self.check_more(topic, total)
         more = total - len(topic.logs)
-        self._check_limit(more)
         topic.add_partitions(total)
         self.partition_count += more
+        self.changes += 1
+
+    def check_more(self, topic: Topic, total: int) -> None:
+        """Refuse more partitions as `add_partitions` does, and add none."""
+        _check_more(topic.name, len(topic.logs), total)
+        self._check_limit(total - len(topic.logs))
 
     def _check_limit(self, more: int) -> None:
         if more > 0 and self.partition_count + more > self._max_partitions:
@@ -175,7 +189,21 @@ class Topics:
             UnknownTopic: it does not exist.
         """
         topic = self.get(name)
-        del self._topics[name]
+        del self._topics[name], self._by_id[topic.topic_id]
         self.partition_count -= len(topic.logs)
-        del self._collision_keys[name.replace(".", "_")]
+        self.changes += 1
+        del self._collision_keys[_collision_key(name)]
         return topic
+
+
+def _collision_key(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def _check_more(name: str, has: int, total: int) -> None:
+    if total < 1:
+        raise InvalidPartitions(f"topic {name!r} cannot have {total} partitions: it needs at least one")
+    if total <= has:
+        raise InvalidPartitions(
+            f"topic {name!r} has {has} partitions and cannot have {total}: their number only grows, from 1 on"
+        )

@@ -1,26 +1,26 @@
 """The configs of a topic: Kafka's names, their types, and what each allows.
 
-One table. A config that does nothing is not in it.
+One table. A config that does nothing is not in it, but in `inert_configs`.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from mini_kafka.core.errors import InvalidConfig
+from mini_kafka.core.inert_configs import INERT_CONFIGS, INT32_MAX, INT64_MAX, INTEGER
 
 UNLIMITED = -1
-INT64_MAX = 2**63 - 1
-INT32_MAX = 2**31 - 1
 SHOWN_CHARACTERS = 80
-
-_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")  # what Java's Long.parseLong takes: no 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class TopicConfig:
-    """A topic's configs as typed values; the defaults are those of Apache Kafka 4.3."""
+    """A topic's configs as typed values; the defaults are those of Apache Kafka 4.3.
+
+    `overrides` names those that were set for this topic; the others are the broker's. `inert` are those without effect
+    that were set, by name.
+    """
 
     retention_ms: int = 7 * 24 * 60 * 60 * 1000
     retention_bytes: int = UNLIMITED
@@ -31,6 +31,10 @@ class TopicConfig:
     min_compaction_lag_ms: int = 0
     max_compaction_lag_ms: int = INT64_MAX
     message_timestamp_type: str = "CreateTime"
+    message_timestamp_before_max_ms: int = INT64_MAX
+    message_timestamp_after_max_ms: int = 60 * 60 * 1000
+    inert: tuple[tuple[str, str], ...] = ()
+    overrides: frozenset[str] = field(default=frozenset(), compare=False)
 
     def with_changes(self, changes: Mapping[str, str]) -> "TopicConfig":
         """Give these configs with some of them changed, by Kafka's names.
@@ -40,22 +44,50 @@ class TopicConfig:
                 what is allowed.
         """
         parsed: dict[str, Any] = {}
+        inert = dict(self.inert)
         for name, text in changes.items():
+            if name in INERT_CONFIGS:
+                if not INERT_CONFIGS[name].takes(text):
+                    raise _not_allowed(name, text, INERT_CONFIGS[name].allowed)
+                inert[name] = text
+                continue
             if name not in CONFIGS:
                 raise InvalidConfig(f"unknown topic config {name[:SHOWN_CHARACTERS]!r}: known are {', '.join(CONFIGS)}")
             definition = CONFIGS[name]
             try:
                 parsed[definition.attribute] = definition.parse(text)
             except ValueError:
-                shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
-                raise InvalidConfig(f"{name} cannot be {shown!r}: it takes {definition.allowed}") from None
-        config = replace(self, **parsed)
+                raise _not_allowed(name, text, definition.allowed) from None
+        overrides = self.overrides.union(changes)
+        config = replace(self, **parsed, inert=tuple(sorted(inert.items())), overrides=overrides)
         if config.min_compaction_lag_ms > config.max_compaction_lag_ms:
             raise InvalidConfig(
                 f"min.compaction.lag.ms ({config.min_compaction_lag_ms}) cannot be over max.compaction.lag.ms"
                 f" ({config.max_compaction_lag_ms}): lower the one or raise the other"
             )
         return config
+
+    def with_defaults(self, names: Iterable[str], defaults: "TopicConfig") -> "TopicConfig":
+        """Give these configs with some of them as `defaults` has them; a name that is not known has no effect."""
+        removed = frozenset(names)
+        attributes = [CONFIGS[name].attribute for name in removed & CONFIGS.keys()]
+        return replace(
+            self,
+            **{attribute: getattr(defaults, attribute) for attribute in attributes},
+            inert=tuple((name, text) for name, text in self.inert if name not in removed),
+            overrides=self.overrides - removed,
+        )
+
+    def entries(self, defaults: "TopicConfig") -> Iterable["ConfigEntry"]:
+        """List every config, also those without effect, by name: its value, its default, and who set it."""
+        mine, theirs, inert = _values(self), _values(defaults), dict(self.inert)
+        for name in sorted(CONFIGS.keys() | INERT_CONFIGS.keys()):
+            if name in CONFIGS:
+                kind, value, default = CONFIGS[name].kind, mine[name], theirs[name]
+            else:
+                kind, default = INERT_CONFIGS[name].kind, INERT_CONFIGS[name].default
+                value = inert.get(name, default)
+            yield ConfigEntry(name, kind, value, default, is_override=name in self.overrides)
 
     @property
     def compacts(self) -> bool:
@@ -81,14 +113,34 @@ class TopicConfig:
         return self.with_changes(wanted) == self
 
     def as_mapping(self) -> dict[str, str]:
-        """Give every config by Kafka's name, as text."""
-        return {name: str(getattr(self, definition.attribute)) for name, definition in CONFIGS.items()}
+        """Give every config that has an effect or was set, by Kafka's name, as text."""
+        return _values(self) | dict(self.inert)
+
+
+def _values(config: TopicConfig) -> dict[str, str]:
+    return {name: str(getattr(config, definition.attribute)) for name, definition in CONFIGS.items()}
+
+
+class ConfigEntry(NamedTuple):
+    """One config as others see it; `kind` is Kafka's word for its type."""
+
+    name: str
+    kind: str
+    value: str
+    default: str
+    is_override: bool
+
+
+def _not_allowed(name: str, text: str, allowed: str) -> InvalidConfig:
+    shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
+    return InvalidConfig(f"{name} cannot be {shown!r}: it takes {allowed}")
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigDefinition:
-    """One config: the attribute that holds it, how to read it, and what it allows, in words."""
+    """One config: Kafka's word for its type, the attribute, how to read it, and what it allows, in words."""
 
+    kind: str
     attribute: str
     parse: Callable[[str], int | float | str]
     allowed: str
@@ -96,11 +148,12 @@ class ConfigDefinition:
 
 def _integer(attribute: str, low: int, high: int) -> ConfigDefinition:
     def parse(text: str) -> int:
-        if not _INTEGER.fullmatch(text.strip()) or not low <= int(text) <= high:
+        if not INTEGER.fullmatch(text.strip()) or not low <= int(text) <= high:
             raise ValueError
         return int(text)
 
-    return ConfigDefinition(attribute, parse, f"an integer from {low} to {high}")
+    kind = "int" if high <= INT32_MAX else "long"
+    return ConfigDefinition(kind, attribute, parse, f"an integer from {low} to {high}")
 
 
 def _choice(attribute: str, *choices: str) -> ConfigDefinition:
@@ -109,7 +162,7 @@ def _choice(attribute: str, *choices: str) -> ConfigDefinition:
             raise ValueError(text)
         return text
 
-    return ConfigDefinition(attribute, parse, " or ".join(choices))
+    return ConfigDefinition("string", attribute, parse, " or ".join(choices))
 
 
 def _ratio(attribute: str) -> ConfigDefinition:
@@ -119,11 +172,14 @@ def _ratio(attribute: str) -> ConfigDefinition:
             raise ValueError(text)
         return value
 
-    return ConfigDefinition(attribute, parse, "a number from 0 to 1")
+    return ConfigDefinition("double", attribute, parse, "a number from 0 to 1")
 
 
 def _cleanup_policy(attribute: str) -> ConfigDefinition:
-    """Read a list without an order or repetitions, and keep it in the order in which it came, as Kafka does."""
+    """Read a list without an order or repetitions, and keep it in the order in which it came, as Kafka does.
+
+    An empty list, which Kafka 4 takes for a log that is never cleaned, is refused: RAM has an end.
+    """
 
     def parse(text: str) -> str:
         policies = [policy.strip() for policy in text.split(",")]
@@ -131,7 +187,7 @@ def _cleanup_policy(attribute: str) -> ConfigDefinition:
             raise ValueError(text)
         return ",".join(dict.fromkeys(policies))
 
-    return ConfigDefinition(attribute, parse, "delete, compact, or both: compact,delete")
+    return ConfigDefinition("list", attribute, parse, "delete, compact, or both: compact,delete")
 
 
 CONFIGS: dict[str, ConfigDefinition] = {
@@ -144,4 +200,6 @@ CONFIGS: dict[str, ConfigDefinition] = {
     "min.compaction.lag.ms": _integer("min_compaction_lag_ms", 0, INT64_MAX),
     "max.compaction.lag.ms": _integer("max_compaction_lag_ms", 1, INT64_MAX),
     "message.timestamp.type": _choice("message_timestamp_type", "CreateTime", "LogAppendTime"),
+    "message.timestamp.before.max.ms": _integer("message_timestamp_before_max_ms", 0, INT64_MAX),
+    "message.timestamp.after.max.ms": _integer("message_timestamp_after_max_ms", 0, INT64_MAX),
 }

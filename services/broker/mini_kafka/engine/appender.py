@@ -12,6 +12,7 @@ from itertools import chain, repeat
 from mini_kafka.core import record_batch
 from mini_kafka.core.errors import InvalidRecord, MemoryLimitReached, RecordTooLarge
 from mini_kafka.core.memory_budget import MemoryBudget, cost_of
+from mini_kafka.core.partition_log import PartitionLog
 from mini_kafka.core.partitioner import partition_for_key
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.core.topic import Topic
@@ -63,6 +64,20 @@ class Appender:
             self._waiters.notify(topic.topic_id)
         return places
 
+    def append_batch(self, topic: Topic, log: PartitionLog, batch: bytearray | memoryview, now_ms: int) -> int:
+        """Append a batch that was checked to one of a topic's logs, and give the offset of its first record.
+
+        Raises:
+            MemoryLimitReached: nothing was appended.
+        """
+        self._check_budget((batch,), now_ms)
+        offset = log.append(batch)
+        self._sweeper.appended(log, topic.config)
+        self._compactor.changed(topic.config)
+        self._waiters.notify(topic.topic_id)
+        self._waiters.notify(log)
+        return offset
+
     def _append_to_partitions(self, topic: Topic, records: Sequence[NewRecord], now_ms: int) -> list[Appended]:
         parts = _by_partition(topic, records)
         built: list[list[bytearray]] = []
@@ -80,7 +95,7 @@ class Appender:
             places.update(zip(indexes, self._append_batches(topic, partition, part, batches, now_ms), strict=True))
         return [places[index] for index in range(len(records))]
 
-    def _check_budget(self, batches: Iterable[bytearray], now_ms: int) -> None:
+    def _check_budget(self, batches: Iterable[bytearray | memoryview], now_ms: int) -> None:
         try:
             self._budget.check(sum(map(cost_of, batches)))
         except MemoryLimitReached as error:
@@ -104,6 +119,7 @@ class Appender:
             if topic.config.log_append_time
             else [now_ms if record.timestamp_ms is None else record.timestamp_ms for record in records]
         )
+        self._waiters.notify(log)
         return rows(Appended, repeat(partition), offsets, timestamps)
 
 

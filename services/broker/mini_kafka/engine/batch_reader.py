@@ -51,19 +51,21 @@ class BatchReader:
             timestamp_ms = record_batch.max_timestamp(batch)
             return [UnreadableRecord(place, timestamp_ms, str(error)) for place in range(first, last)]
 
-    async def first_at(self, batch: bytes, timestamp_ms: int) -> int:
-        """Find the offset of a batch's first record at or after a time; one that cannot be decoded is taken whole."""
+    async def first_at(self, batch: bytes, timestamp_ms: int, start: int) -> tuple[int, int]:
+        """Find a batch's first record at or after a time, from offset `start` on: its offset and its time.
 
-        def find(opened: bytes) -> int:
-            later = (
-                record.offset for record in record_batch.read_records(opened) if record.timestamp_ms >= timestamp_ms
-            )
-            return next(later, record_batch.base_offset(batch))
+        One that cannot be decoded, or does not hold what its header says, is taken whole.
+        """
+        whole = max(record_batch.base_offset(batch), start), record_batch.max_timestamp(batch)
+
+        def find(opened: bytes) -> tuple[int, int]:
+            records = record_batch.read_records(opened, start)
+            return next(((it.offset, it.timestamp_ms) for it in records if it.timestamp_ms >= timestamp_ms), whole)
 
         try:
             return await self._open(batch, find)
         except Undecodable:
-            return record_batch.base_offset(batch)
+            return whole
 
     async def _open(self, batch: bytes, work: Callable[[bytes], T]) -> T:
         """Let `work` read a batch that has been decompressed.

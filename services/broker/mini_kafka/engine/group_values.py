@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import Record, UnreadableRecord
 
-GroupKind = Literal["offsets", "shared"]
-"""`offsets`: the guide's consumer of that name reads, or somebody commits; `shared`: its members acquire records."""
-GroupState = Literal["Empty", "Stable"]
-"""Kafka's words: a group is Stable while somebody is in a call of it or holds a lock. Kafka's Dead is no group here."""
+GroupKind = Literal["offsets", "shared", "classic"]
+"""`offsets`: the guide's consumer of that name reads, or somebody commits; `shared`: its members acquire records;
+`classic`: Kafka clients share its partitions, or did last."""
 
 
 class RecordLock(NamedTuple):
@@ -55,19 +55,32 @@ class Acknowledgement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GroupSummary:
-    """A group in a list; `members` counts the ids that are at work, all callers without one as one."""
+    """A group in a list; `members` counts the ids that are at work, all callers without one as one.
+
+    Its state is one of `core.rebalance.GroupState`. A group over HTTP is Stable while somebody is in a call of it or
+    holds a lock, else Empty.
+    """
 
     name: str
     kind: GroupKind
-    state: GroupState
+    state: str
     members: int
+    protocol_type: str = ""
+    """What a Kafka group's members are for, as they say: `consumer`, `connect`, …"""
 
 
 class GroupMember(NamedTuple):
-    """Somebody at work in a group, and the records that it has locked; None stands for callers without a member id."""
+    """Somebody at work in a group, and the records that it has locked; None stands for callers without a member id.
+
+    The rest is a Kafka client's: its client id, its address, the name it keeps when it starts anew, its partitions.
+    """
 
     member: str | None
     in_flight: int
+    client_id: str | None = None
+    host: str | None = None
+    instance_id: str | None = None
+    assignment: tuple[TopicPartition, ...] = ()
 
 
 class GroupPartition(NamedTuple):
@@ -93,7 +106,7 @@ class GroupDescription:
 
     name: str
     kind: GroupKind
-    state: GroupState
+    state: str
     members: tuple[GroupMember, ...]
     partitions: tuple[GroupPartition, ...]
 
@@ -132,3 +145,31 @@ class OffsetChange(NamedTuple):
     partition: int
     before: int | None
     after: int
+
+
+class OffsetAndMetadata(NamedTuple):
+    """An offset as a Kafka client commits it: the next to read, its leader epoch or -1, and a text of the client's."""
+
+    offset: int
+    leader_epoch: int
+    metadata: str
+
+
+class ConsumerGroupMember(NamedTuple):
+    """A member of a Kafka group; `metadata` and `assignment` are the clients' own bytes."""
+
+    member_id: str
+    instance_id: str | None
+    client_id: str
+    client_host: str
+    metadata: bytes
+    assignment: bytes
+
+
+class ConsumerGroupDescription(NamedTuple):
+    """A Kafka group as its clients know it; it has a protocol while it is Stable."""
+
+    state: str
+    protocol_type: str
+    protocol: str
+    members: tuple[ConsumerGroupMember, ...]

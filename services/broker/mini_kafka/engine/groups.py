@@ -1,16 +1,21 @@
 """Groups as a whole, whatever their kind: list, describe, reset, delete, forget.
 
-A group exists as long as it has a committed offset. It is shared while its members acquire records, else it is what
-the guide's consumer or whoever commits makes of it; `shared_groups` keeps the two apart. A reset takes an offset
+A group exists as long as it has a committed offset, or Kafka clients have it. It is shared while its members acquire
+records, classic while Kafka consumers share its partitions, else it is what the guide's consumer or whoever commits
+makes of it; `shared_groups` keeps them apart. A reset takes an offset
 outside the log to the log's nearer end, as kafka-consumer-groups does (seen with 4.3.1).
 """
 
 from collections.abc import Mapping, Sequence
 
-from mini_kafka.core.errors import GroupNotFound, UnknownTopic
+from mini_kafka.core.consumer_group import ConsumerGroup
+from mini_kafka.core.consumer_groups import ConsumerGroups
+from mini_kafka.core.consumer_protocol import PROTOCOL_TYPE, assigned_partitions
+from mini_kafka.core.errors import GroupKindConflict, GroupNotFound, UnknownTopic
 from mini_kafka.core.in_flight_ranges import State
 from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
 from mini_kafka.core.partition_log import PartitionLog
+from mini_kafka.core.rebalance import GroupState
 from mini_kafka.core.registered_consumer import RegisteredConsumers
 from mini_kafka.core.share_group import ShareGroups
 from mini_kafka.core.topic import Topics
@@ -20,7 +25,6 @@ from mini_kafka.engine.group_values import (
     GroupKind,
     GroupMember,
     GroupPartition,
-    GroupState,
     GroupSummary,
     OffsetChange,
     OffsetTarget,
@@ -45,6 +49,7 @@ class Groups:
         offsets: CommittedOffsets,
         consumers: RegisteredConsumers,
         share_groups: ShareGroups,
+        consumer_groups: ConsumerGroups,
         shared: SharedGroups,
         offset_calls: Calls,
         reader: Reader,
@@ -53,6 +58,7 @@ class Groups:
         self._offsets = offsets
         self._consumers = consumers
         self._share_groups = share_groups
+        self._consumer_groups = consumer_groups
         self._shared = shared
         self._offset_calls = offset_calls
         self._reader = reader
@@ -61,12 +67,16 @@ class Groups:
         """List all groups by name; other work goes on in between."""
         pace = Pace(AT_ONCE)
         summaries = []
-        for name in sorted(self._offsets.groups()):
+        for name in sorted({*self._offsets.groups(), *(group.name for group in self._consumer_groups)}):
             group = self._share_groups.find(name)
-            await pace.step(1 + (len(group.shares) if group else 0))
-            if self._offsets.has_group(name):
+            await pace.step(1 + (len(group.shares) if group else self._consumer_groups.members(name)))
+            if self._exists(name):
                 members = self._members(name)
-                summaries.append(GroupSummary(name, self._kind(name), _state(members), len(members)))
+                kafka = self._consumer_groups.find(name)
+                protocol_type = (kafka.cycle.protocol_type if kafka else None) or ""
+                summaries.append(
+                    GroupSummary(name, self._kind(name), self._state(name, members), len(members), protocol_type)
+                )
         return summaries
 
     async def describe(self, name: str) -> GroupDescription:
@@ -84,14 +94,14 @@ class Groups:
             if topic is not None:
                 partitions.append(self._place(name, partition, topic.logs[partition.partition], committed))
         members = self._members(name)
-        return GroupDescription(name, self._kind(name), _state(members), members, tuple(partitions))
+        return GroupDescription(name, self._kind(name), self._state(name, members), members, tuple(partitions))
 
     def _place(self, name: str, partition: TopicPartition, log: PartitionLog, committed: int) -> GroupPartition:
         group = self._share_groups.find(name)
         shared = group.shares.get(partition) if group else None
         end = log.log_end_offset
-        if shared is None:
-            return GroupPartition(*partition, committed, end, end - committed)
+        if shared is None:  # a Kafka client may commit an offset that is still to come
+            return GroupPartition(*partition, committed, end, max(end - committed, 0))
         committed, count = shared.share.committed_offset, shared.share.count
         return GroupPartition(
             *partition, committed, end, end - committed,
@@ -105,7 +115,9 @@ class Groups:
 
         Raises:
             UnknownTopic, UnknownPartition, GroupNotFound, GroupLimitReached: nothing was moved.
+            GroupKindConflict: Kafka consumers are its members, and would not notice; nothing was moved.
         """
+        self._check_no_consumers(name)
         self._offsets.check_room(name)
         wanted = self._each_partition(targets)
         logs = {partition: self._topics.get(partition.topic).log(partition.partition) for partition in wanted}
@@ -118,6 +130,7 @@ class Groups:
             if self._topics.get(partition.topic).logs[partition.partition] is not log:
                 raise UnknownTopic(partition.topic)
         if not dry_run:
+            self._check_no_consumers(name)
             for change in changes:
                 partition = TopicPartition(change.topic, change.partition)
                 self._offsets.commit(name, partition, change.after)
@@ -159,6 +172,7 @@ class Groups:
         self._check(name)
         self._shared.check_idle(name)
         self._shared.forget(name)
+        self._consumer_groups.forget(name)
         self._offsets.forget_group(name)
         self._consumers.forget(name)
 
@@ -175,14 +189,35 @@ class Groups:
         self._offsets.forget_topic(topic, name)
 
     def _check(self, name: str) -> None:
-        if not self._offsets.has_group(name):
+        if not self._exists(name):
             raise GroupNotFound(name)
 
+    def _exists(self, name: str) -> bool:
+        return self._offsets.has_group(name) or self._consumer_groups.find(name) is not None
+
+    def _check_no_consumers(self, name: str) -> None:
+        members = self._consumer_groups.members(name)
+        if members:
+            raise GroupKindConflict(
+                name, "has Kafka consumers, which keep to their own positions", f"{members} members"
+            )
+
     def _kind(self, name: str) -> GroupKind:
-        return "offsets" if self._share_groups.find(name) is None else "shared"
+        if self._share_groups.find(name) is not None:
+            return "shared"
+        return "offsets" if self._consumer_groups.find(name) is None else "classic"
+
+    def _state(self, name: str, members: Sequence[GroupMember]) -> str:
+        group = self._consumer_groups.find(name)
+        if group is not None and len(group.members):
+            return group.cycle.state
+        return GroupState.STABLE if members else GroupState.EMPTY
 
     def _members(self, name: str) -> tuple[GroupMember, ...]:
-        """Give who is at work in a group: who is in a call, and who holds locks."""
+        """Give who is at work in a group: who is in a call, who holds locks, and which Kafka consumers share it."""
+        consumers = self._consumer_groups.find(name)
+        if consumers is not None and len(consumers.members):
+            return _consumers(consumers)
         group = self._share_groups.find(name)
         if group is None:
             return (GroupMember(name, 0),) if self._offset_calls.of(name) else ()
@@ -193,5 +228,12 @@ class Groups:
         return tuple(GroupMember(member, held[member]) for member in sorted(held, key=lambda member: member or ""))
 
 
-def _state(members: Sequence[GroupMember]) -> GroupState:
-    return "Stable" if members else "Empty"
+def _consumers(group: ConsumerGroup) -> tuple[GroupMember, ...]:
+    members = []
+    for member in group.members:
+        has = assigned_partitions(member.assignment) if group.cycle.protocol_type == PROTOCOL_TYPE else None
+        wish = member.wish
+        members.append(
+            GroupMember(member.member_id, 0, wish.client_id, wish.client_host, wish.instance_id, tuple(has or ()))
+        )
+    return tuple(members)

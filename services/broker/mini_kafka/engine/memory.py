@@ -8,26 +8,27 @@ them out, `shared_groups` shares them, `groups` shows and moves who stands where
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from uuid import uuid4
 
+from mini_kafka.core.consumer_groups import ConsumerGroups
 from mini_kafka.core.errors import BrokerStopping, OffsetOutOfRange, TopicExists, UnknownTopic
 from mini_kafka.core.memory_budget import MemoryBudget
-from mini_kafka.core.offsets import MAX_GROUPS, CommittedOffsets, TopicPartition
+from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
 from mini_kafka.core.producer_sequences import ProducerSequence, ProducerSequences
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.core.registered_consumer import RegisteredConsumers
-from mini_kafka.core.share_group import MAX_DELIVERY_COUNT, MAX_IN_FLIGHT, ShareGroups
-from mini_kafka.core.topic import MAX_PARTITIONS, Topic, Topics, check_name
+from mini_kafka.core.share_group import ShareGroups
+from mini_kafka.core.topic import Topic, Topics, check_name
 from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.appender import Appender, with_partitions
-from mini_kafka.engine.batch_reader import MAX_DECOMPRESSED_BYTES, BatchReader
+from mini_kafka.engine.batch_reader import BatchReader
 from mini_kafka.engine.calls import Calls
 from mini_kafka.engine.clock import Clock, LoopClock
 from mini_kafka.engine.compactor import Compactor
 from mini_kafka.engine.consuming import Consuming
-from mini_kafka.engine.dead_letters import DEAD_LETTER_TOPIC, HEADROOM_BYTES
+from mini_kafka.engine.dead_letters import HEADROOM_BYTES
 from mini_kafka.engine.descriptions import describe, describe_all
+from mini_kafka.engine.engine_config import EngineConfig as EngineConfig
 from mini_kafka.engine.groups import Groups
 from mini_kafka.engine.port import (
     LOCK_MS,
@@ -50,32 +51,13 @@ from mini_kafka.engine.port import (
 )
 from mini_kafka.engine.reader import Reader
 from mini_kafka.engine.retention_sweeper import RetentionSweeper
-from mini_kafka.engine.shared_groups import GROUP_MAX_SIZE, MAX_LOCK_MS, SharedGroups
-from mini_kafka.engine.waiters import MAX_WAIT_MS, Waiters
+from mini_kafka.engine.shared_groups import SharedGroups
+from mini_kafka.engine.waiters import Waiters
 
 logger = logging.getLogger(__name__)
 
 DEAD_LETTERS = Caller("dead-letters")
 """Who produces to dead-letter topics: the broker itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineConfig:
-    """What the memory engine has to be told; sizes in bytes, times in milliseconds."""
-
-    memory_limit: int
-    num_partitions: int = 1
-    max_partitions: int = MAX_PARTITIONS
-    max_groups: int = MAX_GROUPS
-    group_max_size: int = GROUP_MAX_SIZE
-    auto_create_topics: bool = True
-    max_wait_ms: int = MAX_WAIT_MS
-    max_decompressed_bytes: int = MAX_DECOMPRESSED_BYTES
-    share_max_delivery_count: int = MAX_DELIVERY_COUNT
-    share_max_in_flight: int = MAX_IN_FLIGHT
-    share_max_lock_ms: int = MAX_LOCK_MS
-    dead_letter_topic: str = DEAD_LETTER_TOPIC
-    topic_defaults: TopicConfig = field(default_factory=TopicConfig)
 
 
 class MemoryEngine:
@@ -101,8 +83,9 @@ class MemoryEngine:
         self._reader = Reader(self._topics, self._waiters, batches)
         offset_calls = Calls()
         share_groups = ShareGroups(self._offsets, config.share_max_delivery_count, config.share_max_in_flight)
+        self._consumer_groups = ConsumerGroups(self._offsets, config.group_limits, config.max_groups)
         self._shared = SharedGroups(
-            self._topics, share_groups, self._waiters, clock, self._reader, offset_calls,
+            self._topics, share_groups, self._waiters, clock, self._reader, offset_calls, self._consumer_groups,
             max_lock_ms=config.share_max_lock_ms,
             max_members=config.group_max_size,
             dead_letter_pattern=config.dead_letter_topic,
@@ -110,8 +93,9 @@ class MemoryEngine:
             produce=lambda topic, records: self.produce(DEAD_LETTERS, topic, records),
         )  # fmt: skip
         self._groups = Groups(
-            self._topics, self._offsets, self._consumers, share_groups, self._shared, offset_calls, self._reader
-        )
+            self._topics, self._offsets, self._consumers, share_groups, self._consumer_groups, self._shared,
+            offset_calls, self._reader,
+        )  # fmt: skip
         self._consuming = Consuming(
             self._topics, self._consumers, self._waiters, batches, offset_calls,
             self._shared.make_way,
@@ -199,10 +183,13 @@ class MemoryEngine:
         if partitions is not None and partitions != len(topic.logs):
             self._topics.add_partitions(topic, partitions)
             self._waiters.notify(topic.topic_id)
+        self._reconfigure(topic, config)
+        return describe(topic)
+
+    def _reconfigure(self, topic: Topic, config: TopicConfig) -> None:
         topic.config = config
         self._sweeper.reconfigured()
         self._compactor.changed(config)
-        return describe(topic)
 
     async def describe_topic(self, caller: Caller, name: str) -> TopicDescription:
         """Show one topic."""

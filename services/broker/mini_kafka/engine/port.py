@@ -20,7 +20,6 @@ from mini_kafka.engine.group_values import GroupDescription as GroupDescription
 from mini_kafka.engine.group_values import GroupKind as GroupKind
 from mini_kafka.engine.group_values import GroupMember as GroupMember
 from mini_kafka.engine.group_values import GroupPartition as GroupPartition
-from mini_kafka.engine.group_values import GroupState as GroupState
 from mini_kafka.engine.group_values import GroupSummary as GroupSummary
 from mini_kafka.engine.group_values import OffsetChange as OffsetChange
 from mini_kafka.engine.group_values import OffsetTarget as OffsetTarget
@@ -335,7 +334,7 @@ class Engine(Protocol):
         """Give back all that a member holds, and count it; 0 where nobody knows it."""
 
     async def list_groups(self, caller: Caller) -> Sequence[GroupSummary]:
-        """List all groups by name: those that have a committed offset."""
+        """List all groups by name: those that have a committed offset, or members."""
 
     async def describe_group(self, caller: Caller, group: str) -> GroupDescription:
         """Show a group: its kind, its members, and where it stands in each partition.
@@ -361,6 +360,7 @@ class Engine(Protocol):
         Raises:
             UnknownTopic, UnknownPartition, GroupLimitReached: nothing was moved.
             GroupNotFound: nobody knows the group that a target names; nothing was moved.
+            GroupKindConflict: Kafka consumers are members of it; nothing was moved.
         """
 
     async def delete_group(self, caller: Caller, group: str) -> None:
@@ -368,7 +368,7 @@ class Engine(Protocol):
 
         Raises:
             GroupNotFound: nobody knows it.
-            GroupNotEmpty: it has locks, or somebody is in a call of it.
+            GroupNotEmpty: it has members or locks, or somebody is in a call of it.
         """
 
     async def forget_offsets(self, caller: Caller, group: str, topic: str) -> None:

@@ -144,7 +144,8 @@ class Reader:
         batch = log.batch_for_timestamp(at)
         if batch is None:
             return log.high_watermark
-        return await self._batches.first_at(batch, at)
+        offset, _ = await self._batches.first_at(batch, at, log.log_start_offset)
+        return offset
 
 
 def _following(topic: Topic, positions: Mapping[int, int], partition: int | None) -> dict[int, int]:

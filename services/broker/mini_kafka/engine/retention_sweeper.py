@@ -38,6 +38,8 @@ class RetentionSweeper:
     def appended(self, log: PartitionLog, config: TopicConfig) -> None:
         """Apply what follows from an append: the size limit now, the age limit when its time comes."""
         start = log.log_start_offset
+        if log.batch_count == 1:
+            retention.begin(log, config, self._clock.now_ms())
         if config.retention_bytes >= 0 and retention.enforce(log, config, self._clock.now_ms(), BATCHES_PER_STEP):
             self._arm(0)
         elif log.batch_count == 1 or log.log_start_offset != start:
@@ -45,6 +47,11 @@ class RetentionSweeper:
             if deadline_ms is not None:
                 self._note_deadline(deadline_ms)  # for a pass that has been at this log already
                 self._arm(max(deadline_ms - self._clock.now_ms(), MIN_INTERVAL_MS))
+
+    def started_later(self, log: PartitionLog, config: TopicConfig) -> None:
+        """Drop what a log hides since its start was moved, the first of it now and the rest soon."""
+        if retention.enforce(log, config, self._clock.now_ms(), BATCHES_PER_STEP):
+            self._arm(0)
 
     def drain(self, logs: Iterable[PartitionLog]) -> None:
         """Drop what the logs of a deleted topic hold, soon."""

@@ -2,14 +2,15 @@
 
 The rules are the core's, in `share_partition` and `share_group`. This room adds waiting, one timer for the deadlines
 of all shares, slices so that no call holds up the others, and the rule that a group has one kind: while somebody is
-in a call of the one kind or holds a lock, a call of the other is refused; after that the other takes over, and only
-the committed offsets carry over.
+in a call of the one kind, is a member or holds a lock, a call of another is refused; after that the other takes over,
+and only the committed offsets carry over.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from uuid import UUID
 
+from mini_kafka.core.consumer_groups import ConsumerGroups
 from mini_kafka.core.errors import GroupKindConflict, GroupNotEmpty, MemberLimitReached
 from mini_kafka.core.in_flight_ranges import State
 from mini_kafka.core.offsets import TopicPartition
@@ -47,6 +48,7 @@ class SharedGroups:
         clock: Clock,
         reader: Reader,
         offset_calls: Calls,
+        consumer_groups: ConsumerGroups,
         *,
         max_lock_ms: int = MAX_LOCK_MS,
         max_members: int = GROUP_MAX_SIZE,
@@ -59,6 +61,7 @@ class SharedGroups:
         self._waiters = waiters
         self._clock = clock
         self._offset_calls = offset_calls
+        self._consumer_groups = consumer_groups
         self.calls = Calls()
         """Who waits in an acquire now."""
         self._max_lock_ms = max_lock_ms
@@ -70,22 +73,40 @@ class SharedGroups:
         )
 
     def claim(self, name: str) -> None:
-        """Refuse to share in a group that is of the other kind now, and one that would be too many.
+        """Refuse to share in a group that is of another kind now, and one that would be too many.
 
         Raises:
-            GroupKindConflict: somebody reads in it as a registered consumer.
+            GroupKindConflict: somebody reads in it as a registered consumer, or Kafka consumers are its members.
             GroupLimitReached: it would be one group too many.
         """
-        if self._offset_calls.of(name):
-            raise GroupKindConflict(name, "is a registered consumer's", "a consume call of it is waiting")
+        self._check_no_call(name)
         self._groups.check_room(name)
+        self._consumer_groups.make_way(name)
 
     def make_way(self, name: str) -> None:
-        """Let a group share no more, because a call of the other kind came.
+        """Let a group be a registered consumer's or a committer's, because a call of that kind came.
 
         Raises:
-            GroupKindConflict: it has members or locks; nothing was changed.
+            GroupKindConflict: it has members of another kind, or locks; nothing was changed.
         """
+        self._end(name)
+        self._consumer_groups.make_way(name)
+
+    def make_way_for_members(self, name: str) -> None:
+        """Let a group be one of Kafka consumers, because one wants to join or commit.
+
+        Raises:
+            GroupKindConflict: it has members of another kind, or locks; nothing was changed.
+        """
+        self._check_no_call(name)
+        self._end(name)
+
+    def _check_no_call(self, name: str) -> None:
+        if self._offset_calls.of(name):
+            raise GroupKindConflict(name, "is a registered consumer's", "a consume call of it is waiting")
+
+    def _end(self, name: str) -> None:
+        """Let a group share no more; a group that shares has no Kafka consumers, so this is all or nothing."""
         group = self._groups.find(name)
         if group is None:
             return
@@ -259,7 +280,7 @@ class SharedGroups:
         group = self._groups.find(name)
         shares = group.shares.values() if group else ()
         locked = sum(shared.share.count(State.ACQUIRED) for shared in shares if topic is None or topic is shared.topic)
-        members = len(self.calls.of(name)) + len(self._offset_calls.of(name))
+        members = len(self.calls.of(name)) + len(self._offset_calls.of(name)) + self._consumer_groups.members(name)
         if locked or members:
             raise GroupNotEmpty(name, locked, members)
 

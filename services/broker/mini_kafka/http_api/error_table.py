@@ -146,7 +146,21 @@ _UNKNOWN_TOPIC_OR_PARTITION = ErrorKind(
     ("MINI_KAFKA_AUTO_CREATE_TOPICS_ENABLE",),
 )  # fmt: skip
 
+_KAFKA_CLIENT_ERROR = ErrorKind(
+    "KAFKA_CLIENT_ERROR", HTTPStatus.CONFLICT, "A Kafka client's call cannot be done",
+    "Only the port for Kafka clients answers with it, in Kafka's own codes: over HTTP it is a bug, if it is ever seen.",
+)  # fmt: skip
+_ONLY_OF_KAFKA_CLIENTS = (
+    core.BatchTooLarge, core.CommitMetadataTooLarge, core.CorruptBatch, core.GroupFull, core.GroupIsSubscribed,
+    core.IllegalGeneration, core.InconsistentGroupProtocol, core.InvalidBatch, core.InvalidGroupName,
+    core.InvalidSessionTimeout, core.MemberFenced, core.MemberIdRequired, core.OutOfOrderSequence,
+    core.RebalanceInProgress, core.RecordsNotDeletable, core.StaleProducerEpoch, core.TimestampOutOfRange,
+    core.TransactionsUnsupported, core.UnknownLeaderEpoch, core.UnknownMember, core.UnknownTopicId,
+    core.UnsupportedCompression,
+)  # fmt: skip
+
 CORE_ERRORS: Mapping[type[core.BrokerError], ErrorKind] = {
+    **dict.fromkeys(_ONLY_OF_KAFKA_CLIENTS, _KAFKA_CLIENT_ERROR),
     core.InvalidTopic: ErrorKind(
         "INVALID_TOPIC_EXCEPTION", HTTPStatus.UNPROCESSABLE_ENTITY, "No topic can have this name",
         "Use 1 to 249 letters, digits, '.', '_' or '-'. Names that differ in '.' and '_' alone collide.",

@@ -3,7 +3,7 @@
 import pytest
 
 from mini_kafka.core.errors import GroupLimitReached
-from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
+from mini_kafka.core.offsets import CommitDetails, CommittedOffsets, TopicPartition
 
 ORDERS, OTHER = TopicPartition("orders", 0), TopicPartition("orders", 1)
 ALIEN = TopicPartition("orders2", 0)
@@ -104,3 +104,34 @@ def test_room_is_checked_before_a_group_commits() -> None:
     offsets.check_room("a")
     with pytest.raises(GroupLimitReached):
         offsets.check_room("b")
+
+
+def test_details_stay_with_the_offset_that_they_came_with() -> None:
+    offsets = CommittedOffsets()
+    offsets.commit("g", ORDERS, 5, CommitDetails(3, "mine", 1000))
+    assert offsets.details("g", ORDERS) == CommitDetails(3, "mine", 1000)
+    offsets.commit("g", ORDERS, 6)
+    assert (offsets.committed("g", ORDERS), offsets.details("g", ORDERS)) == (6, None)
+
+
+@pytest.mark.parametrize("forget", ["partition", "topic", "group"])
+def test_what_is_forgotten_takes_its_details_along(forget: str) -> None:
+    offsets = CommittedOffsets()
+    offsets.commit("g", ORDERS, 5, CommitDetails(3, "mine", 1000))
+    if forget == "partition":
+        offsets.forget("g", ORDERS)
+    elif forget == "topic":
+        offsets.forget_topic("orders")
+    else:
+        offsets.forget_group("g")
+    assert not offsets.has_group("g")
+    assert offsets.details("g", ORDERS) is None
+
+
+def test_forgetting_one_offset_leaves_the_others() -> None:
+    offsets = CommittedOffsets()
+    offsets.commit("g", ORDERS, 5)
+    offsets.commit("g", TopicPartition("orders", 1), 6)
+    offsets.forget("g", ORDERS)
+    offsets.forget("g", ORDERS)
+    assert offsets.of_group("g") == {TopicPartition("orders", 1): 6}

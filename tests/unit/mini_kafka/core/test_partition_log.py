@@ -319,3 +319,55 @@ def test_the_batch_at_an_offset_is_the_one_that_a_fetch_begins_with() -> None:
         assert log.batch_at(offset) is log.fetch(offset, 1)[0]
         held = log.fetch(log.log_start_offset, 2**40)
         assert log.batch_at(offset) is next(batch for batch in held if record_batch.next_offset(batch) > offset)
+
+
+def test_the_latest_batch_is_the_first_one_with_the_latest_time(log: PartitionLog) -> None:
+    assert log.latest_batch() is None
+    for timestamp_ms in (5, 9, 7, 9):
+        append(log, 1, timestamp_ms=timestamp_ms)
+    latest = log.latest_batch()
+    assert latest is not None
+    assert record_batch.base_offset(latest) == 1
+
+
+@given(st.lists(st.integers(0, 5), max_size=30), st.integers(1, 4), st.integers(0, 30))
+def test_the_latest_batch_is_found_in_logs_of_many_runs(times: list[int], stride: int, start: int) -> None:
+    log = PartitionLog(MemoryBudget(2**30))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(partition_log, "STRIDE", stride)
+        for timestamp_ms in times:
+            append(log, 1, timestamp_ms=timestamp_ms)
+    log.start_at(min(start, len(times)))
+    expected = max(range(log.log_start_offset, len(times)), key=lambda it: (times[it], -it), default=None)
+    latest = log.latest_batch()
+    assert (None if latest is None else record_batch.base_offset(latest)) == expected
+
+
+def test_a_log_may_start_within_a_batch_and_never_earlier_again(log: PartitionLog) -> None:
+    append(log, 3, 3, 3)
+    log.start_at(4)
+    assert log.log_start_offset == 4
+    assert starts(log.fetch(4, ALL)) == [3, 6]
+    with pytest.raises(OffsetOutOfRange):
+        log.fetch(3, ALL)
+    log.start_at(2)
+    log.drop_head()
+    assert log.log_start_offset == 4
+
+
+def test_what_lies_below_the_start_is_not_found_by_time(log: PartitionLog) -> None:
+    append(log, 2, timestamp_ms=9)
+    append(log, 2, timestamp_ms=5)
+    log.start_at(2)
+    for batch in (log.latest_batch(), log.batch_for_timestamp(1)):
+        assert batch is not None
+        assert record_batch.base_offset(batch) == 2
+    log.start_at(4)
+    assert log.latest_batch() is log.batch_for_timestamp(1) is None
+
+
+def test_appended_bytes_only_grow(log: PartitionLog) -> None:
+    append(log, 1, 1)
+    grown = log.appended_bytes
+    log.drop_head()
+    assert log.appended_bytes == grown == 2 * log.size_bytes

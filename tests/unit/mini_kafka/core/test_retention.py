@@ -132,3 +132,29 @@ def test_a_log_that_is_compacted_and_deleted_forgets_by_age_and_size() -> None:
     config = TopicConfig(retention_ms=5, cleanup_policy="compact,delete")
     assert kept_after(log_of(1, 2, 8), config, now_ms=10) == [2]
     assert retention.next_deadline_ms(log_of(1), config) == 7
+
+
+@pytest.mark.parametrize("policy", ["delete", "compact", "compact,delete"])
+def test_what_lies_below_the_log_start_offset_goes_whatever_the_policy(policy: str) -> None:
+    log = log_of(0, 0, 0)
+    log.start_at(2)
+    assert retention.enforce(log, TopicConfig(retention_ms=-1, cleanup_policy=policy), 0, max_batches=1)
+    assert not retention.enforce(log, TopicConfig(retention_ms=-1, cleanup_policy=policy), 0, max_batches=1)
+    assert (log.batch_count, log.log_start_offset, log.log_end_offset) == (1, 2, 3)
+
+
+def test_a_log_that_begins_with_what_is_too_old_keeps_it_for_five_minutes() -> None:
+    config = TopicConfig(retention_ms=1000)
+    log = log_of(1)
+    retention.begin(log, config, now_ms=5000)
+    assert kept_after(log, config, now_ms=5000 + retention.GRACE_MS - 1) == [0]
+    assert retention.next_deadline_ms(log, config) == 5000 + retention.GRACE_MS
+    assert kept_after(log, config, now_ms=5000 + retention.GRACE_MS) == []
+
+
+def test_a_log_that_begins_with_what_is_young_keeps_it_no_longer_than_retention_ms() -> None:
+    config = TopicConfig(retention_ms=1000)
+    log = log_of(4500)
+    retention.begin(log, config, now_ms=5000)
+    assert retention.next_deadline_ms(log, config) == 5501
+    assert kept_after(log, config, now_ms=5501) == []

@@ -15,6 +15,7 @@ from mini_kafka.engine.port import (
     EARLIEST,
     LATEST,
     Acknowledgement,
+    GroupMember,
     OffsetTarget,
     RecordLock,
     Release,
@@ -39,6 +40,7 @@ from mini_kafka_shared.schemas_v1 import (
     Acknowledged,
     AcknowledgeRequest,
     AcquireRequest,
+    AssignedTopic,
     GroupDetails,
     GroupList,
     GroupMemberDetails,
@@ -75,7 +77,7 @@ class AcquireQuery(Query):
 
 @router.get("/groups", summary="List the groups")
 async def list_groups(call: CallDep) -> GroupList:
-    """List every group that has committed an offset, the guide's consumers among them."""
+    """List every group: the guide's consumers, those that share records, and those of Kafka consumers."""
     groups = await call.engine.list_groups(call.caller)
     return GroupList(
         groups=[
@@ -92,8 +94,22 @@ async def show_group(group: GroupName, call: CallDep) -> GroupDetails:
         name=described.name,
         kind=described.kind,
         state=described.state,
-        members=[GroupMemberDetails(**member._asdict()) for member in described.members],
+        members=[_member(member) for member in described.members],
         partitions=[GroupPartitionDetails(**partition._asdict()) for partition in described.partitions],
+    )
+
+
+def _member(member: GroupMember) -> GroupMemberDetails:
+    assigned: dict[str, list[int]] = {}
+    for topic, partition in member.assignment:
+        assigned.setdefault(topic, []).append(partition)
+    return GroupMemberDetails(
+        member=member.member,
+        in_flight=member.in_flight,
+        client_id=member.client_id,
+        host=member.host,
+        instance_id=member.instance_id,
+        assignment=[AssignedTopic(topic=topic, partitions=sorted(numbers)) for topic, numbers in assigned.items()],
     )
 
 
@@ -123,7 +139,8 @@ async def move_offsets(
 ) -> OffsetMoves:
     """Move the group to an offset, a time, the earliest or latest, by a shift, or to where another group stands.
 
-    Without `partition` all partitions move. An offset outside the log becomes the nearer end of it.
+    Without `partition` all partitions move. An offset outside the log becomes the nearer end of it. While Kafka
+    consumers are members of the group, nothing moves: they would go on where they are.
     """
     now_ms = call.engine.now_ms()
     targets: dict[str | TopicPartition, OffsetTarget] = {}

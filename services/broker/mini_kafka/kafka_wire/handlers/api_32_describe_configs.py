@@ -1,0 +1,74 @@
+"""DescribeConfigs (32), versions 1 to 4: every config of topics and of the broker, and where its value comes from.
+
+- Configs without effect are shown as Kafka shows them. The broker's cannot be changed while it runs: read-only.
+- A list of names picks some; an empty list and null pick all. Names that are not known are left out.
+- 3 has types and, where asked, documentation, of which there is none here.
+- Groups and client metrics have no configs of their own here, and loggers' levels are not Kafka's affair.
+"""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from mini_kafka.core.errors import BrokerError
+from mini_kafka.core.topic import check_name
+from mini_kafka.engine.pace import Pace
+from mini_kafka.kafka_wire.call import Call
+from mini_kafka.kafka_wire.config_answers import (
+    BROKER,
+    CLIENT_METRICS,
+    GROUP,
+    TOPIC,
+    broker_entries,
+    topic_entries,
+)
+from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
+from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
+
+RESOURCES_AT_ONCE = 5
+"""Resources, of 33 configs each, that are described before others get their turn: a few milliseconds."""
+
+
+def handle(call: Call) -> bytes | Awaitable[bytes]:
+    """Describe each resource by itself; many of them in slices."""
+    request = read_request(call.request)
+    if len(request.resources) > RESOURCES_AT_ONCE:
+        return _describe_many(call, request)
+    results = [_describe(call, resource, synonyms=request.include_synonyms) for resource in request.resources]
+    return respond(call, results=results)
+
+
+async def _describe_many(call: Call, request: Any) -> bytes:
+    pace = Pace(RESOURCES_AT_ONCE)
+    results = []
+    for resource in request.resources:
+        await pace.step()
+        results.append(_describe(call, resource, synonyms=request.include_synonyms))
+    return await respond_aside(call, results=results)
+
+
+def _describe(call: Call, resource: Any, *, synonyms: bool) -> dict[str, Any]:
+    result = {"resource_type": resource.resource_type, "resource_name": resource.resource_name, "error_message": ""}
+    try:
+        entries = _entries(call, resource, synonyms=synonyms)
+    except BrokerError as error:
+        return result | {"error_code": kafka_code(error), "error_message": str(error), "configs": []}
+    if isinstance(entries, str):
+        return result | {"error_code": ErrorCode.INVALID_REQUEST, "error_message": entries, "configs": []}
+    wanted = set(resource.configuration_keys or ())
+    return result | {"configs": [entry for entry in entries if not wanted or entry["name"] in wanted]}
+
+
+def _entries(call: Call, resource: Any, *, synonyms: bool) -> list[dict[str, Any]] | str:
+    """List a resource's configs, or say why there is no such resource."""
+    identity, name = call.connection.identity, resource.resource_name
+    if resource.resource_type == TOPIC:
+        check_name(name)
+        admin = call.engine.topic_admin
+        return list(topic_entries(admin.entries(admin.topic_config(name)), identity.configs, synonyms=synonyms))
+    if resource.resource_type == BROKER:
+        if name not in {"", str(identity.node_id)}:
+            return f"this is broker {identity.node_id}, not {name!r}"
+        return list(broker_entries(identity.configs, synonyms=synonyms)) if name else []
+    if resource.resource_type in {GROUP, CLIENT_METRICS}:
+        return []
+    return f"resources of type {resource.resource_type} have no configs here"

@@ -1,0 +1,98 @@
+"""DescribeTopicPartitions (75), version 0: topics and their partitions, in pages (KIP-966).
+
+- Topics come by name; without names, all of them. A page holds at most `response_partition_limit` partitions, one at
+  least and 2,000 at most, and the answer's cursor says where the next one begins.
+- A cursor whose topic is gone goes on at the next one.
+"""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from mini_kafka.core.errors import BrokerError
+from mini_kafka.core.topic import check_name
+from mini_kafka.engine.log_port import TopicShape
+from mini_kafka.kafka_wire.call import Call
+from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
+from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
+from mini_kafka.kafka_wire.operations import TOPIC_OPERATIONS
+
+MAX_PARTITIONS = 2000
+"""What a page holds at most: Kafka's max.request.partition.size.limit."""
+
+INLINE_ENTRIES = 100
+"""A page with more topics and partitions is written on a thread: the loop needs a few milliseconds for these."""
+
+
+def handle(call: Call) -> bytes | Awaitable[bytes]:
+    """Answer with one page; a long one is written aside."""
+    page = _page(call)
+    if sum(len(topic["partitions"]) for topic in page["topics"]) + len(page["topics"]) > INLINE_ENTRIES:
+        return respond_aside(call, **page)
+    return respond(call, **page)
+
+
+def _page(call: Call) -> dict[str, Any]:
+    request = read_request(call.request)
+    names = sorted({topic.name for topic in request.topics})
+    if not names:
+        names = [shape.name for shape in call.engine.topic_shapes()]
+    first = 0
+    if request.cursor is not None:
+        if request.cursor.partition_index < 0:
+            return _refused(names)
+        first = request.cursor.partition_index
+        names = [name for name in names if name >= request.cursor.topic_name]
+        first = first if names[:1] == [request.cursor.topic_name] else 0
+    left = min(max(request.response_partition_limit, 1), MAX_PARTITIONS)
+    topics: list[dict[str, Any]] = []
+    for name in names:
+        shape = call.engine.topic_shape(name)
+        if left == 0 and (shape is not None or not topics):
+            return {"topics": topics, "next_cursor": {"topic_name": name, "partition_index": 0}}
+        if shape is None:
+            topics.append(_missing(name))
+            continue
+        end = min(shape.partitions, first + left)
+        topics.append(_known(call, shape, range(first, end)))
+        left -= max(end - first, 0)
+        if end < shape.partitions:
+            return {"topics": topics, "next_cursor": {"topic_name": name, "partition_index": end}}
+        first = 0
+    return {"topics": topics, "next_cursor": None}
+
+
+def _known(call: Call, shape: TopicShape, numbers: range) -> dict[str, Any]:
+    here = [call.connection.identity.node_id]
+    partitions = [
+        {
+            "partition_index": number,
+            "leader_id": here[0],
+            "leader_epoch": 0,
+            "replica_nodes": here,
+            "isr_nodes": here,
+            "eligible_leader_replicas": [],
+            "last_known_elr": [],
+            "offline_replicas": [],
+        }
+        for number in numbers
+    ]
+    return {
+        "name": shape.name,
+        "topic_id": shape.topic_id,
+        "partitions": partitions,
+        "topic_authorized_operations": TOPIC_OPERATIONS,
+    }
+
+
+def _missing(name: str) -> dict[str, Any]:
+    code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    try:
+        check_name(name)
+    except BrokerError as error:
+        code = kafka_code(error)
+    return {"error_code": code, "name": name, "partitions": [], "topic_authorized_operations": TOPIC_OPERATIONS}
+
+
+def _refused(names: list[str]) -> dict[str, Any]:
+    refused = [{"error_code": ErrorCode.INVALID_REQUEST, "name": name, "partitions": []} for name in names]
+    return {"topics": refused, "next_cursor": None}

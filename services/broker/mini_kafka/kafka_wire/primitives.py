@@ -1,0 +1,180 @@
+"""The primitive types of the Kafka protocol, read and written by hand: for headers and for the hot path.
+
+Everything else goes through `kio_codec`. A reader never looks beyond its bytes, and believes no length that a
+peer claims: what is not there is a `WireError`. Bytes that follow a message are passed over, as in Kafka: librdkafka
+sends some after a Metadata request. The types are those of the protocol guide
+(https://kafka.apache.org/protocol#protocol_types); "compact" ones, and tagged fields, are KIP-482's.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import TypeVar, cast
+from uuid import UUID
+
+from mini_kafka.kafka_wire.errors import WireError
+
+T = TypeVar("T")
+
+INT8 = struct.Struct(">b")
+INT16 = struct.Struct(">h")
+INT32 = struct.Struct(">i")
+INT64 = struct.Struct(">q")
+FLOAT64 = struct.Struct(">d")
+
+NO_TAGS = b"\0"
+"""An empty set of tagged fields, which ends each structure of a flexible version."""
+NO_ID = UUID(int=0)
+"""What stands where there is no topic id."""
+
+
+class Reader:
+    """Reads one value after the other; after a `WireError` it is of no use."""
+
+    __slots__ = ("data", "position")
+
+    def __init__(self, data: bytes | memoryview, position: int = 0) -> None:
+        self.data = data
+        self.position = position
+
+    @property
+    def left(self) -> int:
+        """Count the bytes that are not read yet."""
+        return len(self.data) - self.position
+
+    def _number(self, kind: struct.Struct) -> int:
+        try:
+            (value,) = kind.unpack_from(self.data, self.position)
+        except struct.error:
+            raise WireError("the request ends in the middle of a number") from None
+        self.position += kind.size
+        return int(value)
+
+    def int8(self) -> int:
+        """Read an INT8."""
+        return self._number(INT8)
+
+    def boolean(self) -> bool:
+        """Read a BOOLEAN: any byte but 0 is true."""
+        return self._number(INT8) != 0
+
+    def int16(self) -> int:
+        """Read an INT16."""
+        return self._number(INT16)
+
+    def int32(self) -> int:
+        """Read an INT32."""
+        return self._number(INT32)
+
+    def int64(self) -> int:
+        """Read an INT64."""
+        return self._number(INT64)
+
+    def numbers(self, kinds: struct.Struct) -> tuple[int, ...]:
+        """Read several numbers that follow each other."""
+        try:
+            values = kinds.unpack_from(self.data, self.position)
+        except struct.error:
+            raise WireError("the request ends in the middle of a number") from None
+        self.position += kinds.size
+        return values
+
+    def float64(self) -> float:
+        """Read a FLOAT64."""
+        return cast(float, FLOAT64.unpack(self.take(FLOAT64.size))[0])
+
+    def uvarint(self) -> int:
+        """Read an UNSIGNED_VARINT: seven bits a byte, the lowest first, at most five bytes."""
+        try:
+            byte = self.data[self.position]
+            self.position += 1
+            if byte < 0x80:  # almost always
+                return byte
+            value = byte & 0x7F
+            for shift in range(7, 35, 7):
+                byte = self.data[self.position]
+                self.position += 1
+                value |= (byte & 0x7F) << shift
+                if byte < 0x80:
+                    return value
+        except IndexError:
+            raise WireError("the request ends in the middle of a number") from None
+        raise WireError("a varint is longer than five bytes")
+
+    def take(self, length: int) -> memoryview:
+        """Give the next `length` bytes as a view; whoever keeps them copies them."""
+        if not 0 <= length <= self.left:
+            raise WireError(f"a length of {length} is claimed, and {self.left} bytes are left")
+        start = self.position
+        self.position += length
+        return memoryview(self.data)[start : self.position]
+
+    def uuid(self) -> UUID:
+        """Read a UUID."""
+        return UUID(bytes=bytes(self.take(16)))
+
+    def string(self, *, flexible: bool) -> str:
+        """Read a STRING or a COMPACT_STRING."""
+        text = self.nullable_string(flexible=flexible)
+        if text is None:
+            raise WireError("a string is null that must not be")
+        return text
+
+    def nullable_string(self, *, flexible: bool) -> str | None:
+        """Read a NULLABLE_STRING or a COMPACT_NULLABLE_STRING."""
+        length = self.uvarint() - 1 if flexible else self.int16()
+        if length == -1:
+            return None
+        try:
+            return str(self.take(length), "utf-8")
+        except UnicodeDecodeError:
+            raise WireError("a string is not UTF-8") from None
+
+    def nullable_bytes(self, *, flexible: bool) -> memoryview | None:
+        """Read NULLABLE_BYTES, COMPACT_NULLABLE_BYTES or RECORDS, as a view."""
+        length = self.uvarint() - 1 if flexible else self.int32()
+        return None if length == -1 else self.take(length)
+
+    def array_length(self, *, flexible: bool, least: int = 1) -> int | None:
+        """Read the length of an array of elements with at least `least` bytes each; None for a null array."""
+        length = self.uvarint() - 1 if flexible else self.int32()
+        if length == -1:
+            return None
+        if not 0 <= length <= self.left // least:
+            raise WireError(f"an array of {length} elements is claimed, and {self.left} bytes are left")
+        return length
+
+    def array(self, element: Callable[[], T], *, flexible: bool, least: int = 1) -> list[T] | None:
+        """Read an array; None for a null array."""
+        length = self.array_length(flexible=flexible, least=least)
+        return None if length is None else [element() for _ in range(length)]
+
+    def skip_tags(self) -> None:
+        """Pass over tagged fields that nobody asks for."""
+        for _ in range(self.uvarint()):
+            self.uvarint()
+            self.take(self.uvarint())
+
+
+def uvarint(value: int) -> bytes:
+    """Write an UNSIGNED_VARINT."""
+    if value < 0x80:
+        return bytes((value,))
+    written = bytearray()
+    while value >= 0x80:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
+
+
+def string(text: str | None, *, flexible: bool) -> bytes:
+    """Write a string of any of the four kinds; None is null."""
+    if text is None:
+        return b"\0" if flexible else b"\xff\xff"
+    data = text.encode()
+    return (uvarint(len(data) + 1) if flexible else INT16.pack(len(data))) + data
+
+
+def array_length(length: int, *, flexible: bool) -> bytes:
+    """Write the length in front of an array's elements."""
+    return uvarint(length + 1) if flexible else INT32.pack(length)

@@ -1,0 +1,120 @@
+"""A connection without I/O: bytes in, requests out; answers in, bytes out, in the order of the requests.
+
+One request is in work at a time, as in Kafka; what the peer sends meanwhile is kept up to a limit, and beyond it the
+session wants no more data. Nothing is set aside for what a peer only claims to send.
+"""
+
+from collections.abc import Mapping
+
+from mini_kafka.kafka_wire.call import Answer, Api, Request
+from mini_kafka.kafka_wire.errors import WireError
+from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader
+
+MAX_WAITING_BYTES = 256 * 1024
+"""What a peer may send ahead while a request of its own is in work: more only costs memory."""
+API_VERSIONS = 18
+LEAST_HEADER_BYTES = 8
+_SIZE_BYTES = 4
+
+_OTHER_PROTOCOLS = {
+    **dict.fromkeys((b"GET ", b"POST", b"PUT ", b"HEAD", b"DELE", b"OPTI", b"PATC", b"PRI "), "an HTTP request"),
+    b"\x16\x03\x01": "a TLS handshake",
+}
+
+
+class Session:
+    """The state of one connection: what came and is not taken yet, and the request in work."""
+
+    def __init__(self, apis: Mapping[int, Api], max_request_bytes: int) -> None:
+        self._apis = apis
+        self._max_request_bytes = max_request_bytes
+        self._data: bytes | bytearray = b""
+        self._start = 0
+        self._may_grow = False  # whether `_data` is a bytearray that no request has a view into
+        self._in_work: Request | None = None
+        self._outgoing: list[bytes] = []
+        self.outgoing_bytes = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Count the bytes that came and were not taken as a request."""
+        return len(self._data) - self._start
+
+    @property
+    def wants_data(self) -> bool:
+        """Whether the socket should be read: not while a request is in work and enough is waiting behind it."""
+        return self._in_work is None or self.waiting_bytes <= MAX_WAITING_BYTES
+
+    def receive(self, data: bytes) -> None:
+        """Take what came."""
+        if not self.waiting_bytes:
+            self._data, self._start, self._may_grow = data, 0, False
+            return
+        if not self._may_grow:
+            self._data = bytearray(memoryview(self._data)[self._start :])
+            self._start, self._may_grow = 0, True
+        self._data += data
+
+    def next_request(self) -> Request | None:
+        """Give the next request; None while it is not there whole, or the one before it is not answered.
+
+        Raises:
+            WireError: what came is no request that this broker answers; the connection has to be closed.
+        """
+        if self._in_work is not None or self.waiting_bytes < _SIZE_BYTES:
+            return None
+        size = self._checked_size()
+        if self.waiting_bytes < _SIZE_BYTES + size:
+            return None
+        start = self._start + _SIZE_BYTES
+        self._start = start + size
+        self._may_grow = False
+        self._in_work = self._parse(memoryview(self._data)[start : self._start])
+        return self._in_work
+
+    def respond(self, answer: Answer) -> None:
+        """Answer the request in work; None answers nothing."""
+        request, self._in_work = self._in_work, None
+        if request is None:
+            raise RuntimeError("there is no request to answer")
+        if answer is None:
+            return
+        parts = (answer,) if isinstance(answer, bytes) else answer
+        # ApiVersions is answered with the oldest header, which every client understands (KIP-511).
+        tags = NO_TAGS if request.is_flexible and request.api.key != API_VERSIONS else b""
+        size = INT32.size + len(tags) + sum(map(len, parts))
+        self._outgoing.append(INT32.pack(size) + INT32.pack(request.correlation_id) + tags)
+        self._outgoing += parts
+        self.outgoing_bytes += INT32.size + size
+
+    def take_outgoing(self) -> list[bytes]:
+        """Give the pieces to be sent."""
+        outgoing, self._outgoing = self._outgoing, []
+        self.outgoing_bytes = 0
+        return outgoing
+
+    def _checked_size(self) -> int:
+        (size,) = INT32.unpack_from(self._data, self._start)
+        if LEAST_HEADER_BYTES <= size <= self._max_request_bytes:
+            return int(size)
+        first = bytes(self._data[self._start : self._start + _SIZE_BYTES])
+        for sign, protocol in _OTHER_PROTOCOLS.items():
+            if first.startswith(sign):
+                raise WireError(f"this is {protocol}, and this port speaks the Kafka protocol without TLS")
+        if size > self._max_request_bytes:
+            raise WireError(f"a request of {size} bytes is over socket.request.max.bytes ({self._max_request_bytes})")
+        raise WireError(f"a request cannot have {size} bytes")
+
+    def _parse(self, frame: memoryview) -> Request:
+        reader = Reader(frame)
+        key, version, correlation_id = reader.int16(), reader.int16(), reader.int32()
+        api = self._apis.get(key)
+        if api is None:
+            raise WireError(f"there is no API {key} here")
+        is_known = api.lowest <= version <= api.highest
+        if not is_known and key != API_VERSIONS:
+            raise WireError(f"{api.name} is answered in versions {api.lowest} to {api.highest}, not in {version}")
+        client_id = reader.nullable_string(flexible=False)
+        if is_known and api.is_flexible(version):
+            reader.skip_tags()
+        return Request(api, version, correlation_id, client_id, frame[reader.position :])

@@ -1,0 +1,65 @@
+"""Where the two brokers may differ, and why: everything else has to be the same."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A place in the answers, as a pattern for `SCRIPT: STEP: PATH`, and the reason why it may differ."""
+
+    place: str
+    reason: str
+
+
+ALLOWED = (
+    Difference(r"error_message$", "a refusal says in our own words what to do, and Kafka often says nothing"),
+    Difference(r"batch_index_error_message$", "the same for single records"),
+    Difference(
+        r"^produce .*log_start_offset$",
+        "of a refused batch Kafka tells the log start offset after some refusals and -1 after others; here it is -1",
+    ),
+    Difference(
+        r"^produce batches: an unknown codec: error_code$",
+        "Kafka fails with UNKNOWN_SERVER_ERROR; UNSUPPORTED_COMPRESSION_TYPE says what it is",
+    ),
+    Difference(
+        r"^produce times: a header that lies about the future",
+        "Kafka reads every record and mends the header; here a batch is opaque, and its header is believed",
+    ),
+    Difference(
+        r"^produce times: .*record_errors$",
+        "Kafka names the records that are too old or too new; an opaque batch is refused as a whole",
+    ),
+    Difference(
+        r"^fetch: .*aborted_transactions$",
+        "where Kafka did not come to a log it says that no transaction was aborted to those who did not ask, too",
+    ),
+    Difference(
+        r"^fetch sessions: .*aborted_transactions$",
+        "the same within sessions",
+    ),
+    Difference(r"^fetch: two batches of it: .*records", "Kafka cuts the last batch; here all of them are whole"),
+    Difference(r"log_dir$|total_bytes$|usable_bytes$", "the log lies in memory, and there is no directory"),
+    Difference(r"quorum.*(high_watermark|log_end_offset|leader_epoch)$", "there is no metadata log"),
+)
+
+
+def differences(script: str, ours: Any, theirs: Any) -> Iterator[str]:
+    """List the places where answers differ although they may not."""
+    for place, mine, other in _compare(script, ours, theirs):
+        if not any(re.search(allowed.place, place) for allowed in ALLOWED):
+            yield f"{place}: Mini Kafka says {mine!r}, Apache Kafka {other!r}"
+
+
+def _compare(place: str, ours: Any, theirs: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for field in ours.keys() | theirs.keys():
+            yield from _compare(f"{place}: {field}", ours.get(field), theirs.get(field))
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for mine, other in zip(ours, theirs, strict=True):
+            yield from _compare(place, mine, other)
+    elif ours != theirs:
+        yield place, ours, theirs

@@ -1,0 +1,42 @@
+"""Asks an Apache Kafka everything that the scripts ask, and keeps its answers beside them.
+
+python -m tests.compat.differential.record 127.0.0.1:9092
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.compat.differential import fetch_script, group_scripts, offsets_script, produce_script
+from tests.compat.differential.brokers import apache_kafka
+from tests.compat.differential.script import Broker
+
+SCRIPTS = produce_script.SCRIPTS | fetch_script.SCRIPTS | offsets_script.SCRIPTS | group_scripts.SCRIPTS
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def answers_of(broker: Broker, script: str) -> dict[str, Any]:
+    """Run a script, and give the answer to each step; a step's name stands once."""
+    steps = list(SCRIPTS[script](broker))
+    answers = dict(steps)
+    assert len(answers) == len(steps), f"a step of {script} has the name of another"
+    return answers
+
+
+def path_of(script: str) -> Path:
+    """Say where a script's answers are kept."""
+    return RECORDED / f"{script.replace(' ', '_')}.json"
+
+
+def main() -> None:
+    """Write one file for each script."""
+    RECORDED.mkdir(exist_ok=True)
+    for script in SCRIPTS:
+        with apache_kafka(sys.argv[1]) as broker:
+            lines = [f"{json.dumps(name)}: {json.dumps(it)}" for name, it in answers_of(broker, script).items()]
+        path_of(script).write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The hand-written types: what is written can be read again, and no claimed length is believed."""
+
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mini_kafka.kafka_wire.errors import WireError
+from mini_kafka.kafka_wire.primitives import Reader, array_length, string, uvarint
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_varint_is_read_as_it_was_written(value: int) -> None:
+    assert Reader(uvarint(value)).uvarint() == value
+
+
+@pytest.mark.parametrize(("value", "written"), [(0, "00"), (127, "7f"), (128, "8001"), (2**32 - 1, "ffffffff0f")])
+def test_varints_are_written_as_the_protocol_guide_says(value: int, written: str) -> None:
+    assert uvarint(value) == bytes.fromhex(written)
+
+
+@given(st.none() | st.text(), st.booleans())
+def test_a_string_is_read_as_it_was_written(text: str | None, flexible: bool) -> None:
+    assert Reader(string(text, flexible=flexible)).nullable_string(flexible=flexible) == text
+
+
+@given(st.booleans(), st.integers(0, 100))
+def test_an_array_of_as_many_elements_as_there_are_bytes_is_believed(flexible: bool, count: int) -> None:
+    data = array_length(count, flexible=flexible) + b"\0" * count
+    assert Reader(data).array_length(flexible=flexible) == count
+    if count:
+        with pytest.raises(WireError):
+            Reader(data[:-1]).array_length(flexible=flexible)
+        with pytest.raises(WireError):
+            Reader(data).array_length(flexible=flexible, least=2)
+
+
+@pytest.mark.parametrize("claimed", ["ffffffff0f", "ffffffff07", "8080808010"])
+def test_a_claimed_length_costs_nothing(claimed: str) -> None:
+    data = bytes.fromhex(claimed)
+    for kind in ("array_length", "nullable_string", "nullable_bytes"):
+        with pytest.raises(WireError):
+            getattr(Reader(data), kind)(flexible=True)
+
+
+@pytest.mark.parametrize("kind", ["string", "nullable_bytes", "array_length"])
+def test_a_negative_length_other_than_null_is_refused(kind: str) -> None:
+    with pytest.raises(WireError):
+        getattr(Reader(b"\xff\xff\xff\xfe" if kind != "string" else b"\xff\xfe"), kind)(flexible=False)
+
+
+def test_null_is_no_string_where_one_must_be() -> None:
+    with pytest.raises(WireError):
+        Reader(b"\0").string(flexible=True)
+
+
+def test_every_number_ends_where_the_bytes_do() -> None:
+    data = bytes(range(8)) + uuid4().bytes
+    for kind, size in (("int8", 1), ("int16", 2), ("int32", 4), ("int64", 8), ("uuid", 16)):
+        getattr(Reader(data[:size]), kind)()
+        with pytest.raises(WireError):
+            getattr(Reader(data[: size - 1]), kind)()
