@@ -134,7 +134,7 @@ def test_compression_by_the_broker_and_remote_storage_are_promises_that_are_not_
 )
 def test_a_long_request_of_an_administrator_leaves_others_their_turns(name: str, fields: dict[str, object]) -> None:
     async def story(client: KafkaClient) -> None:
-        asking = asyncio.create_task(client.ask(name, **fields))
+        asking = asyncio.create_task(client.ask(name, None, **fields))
         turns = 0
         while not asking.done():
             await asyncio.sleep(0)
