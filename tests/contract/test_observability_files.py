@@ -200,6 +200,14 @@ def test_a_service_of_the_profile_is_pinned_locked_up_and_published_on_loopback(
         assert mode == "ro"
 
 
+@pytest.mark.parametrize(
+    ("name", "folder", "user"), [("prometheus", "/prometheus", 65534), ("grafana", "/var/lib/grafana", 472)]
+)
+def test_a_service_of_the_profile_owns_the_memory_that_it_keeps_its_data_in(name: str, folder: str, user: int) -> None:
+    places = dict(place.partition(":")[::2] for place in compose()["services"][name]["tmpfs"])
+    assert f"uid={user}" in places[folder].split(","), "a tmpfs takes the mode of the image's folder, and not its owner"
+
+
 def test_grafana_finds_the_dashboards_where_they_are_mounted() -> None:
     grafana = compose()["services"]["grafana"]
     places = dict(mount.split(":")[:2] for mount in grafana["volumes"])

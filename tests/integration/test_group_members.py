@@ -16,15 +16,15 @@ from tests.integration.programs import BIN, Program
 
 MEMBER = """
 import sys, threading
-from mini_kafka_consumer import command, group_member
+from mini_kafka_consumer import command, runner
 
-really_handle = group_member.handle
+really_handle = runner.handle
 
 def handle(message):
     {work}
     return really_handle(message)
 
-group_member.handle = handle
+runner.handle = handle
 sys.exit(command.main())
 """
 STUCK_AT_THE_THIRD = "message.offset < 2 or (print('stuck', flush=True), threading.Event().wait())"

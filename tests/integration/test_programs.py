@@ -32,7 +32,7 @@ def test_the_broker_ends_with_0_on_a_signal(number: signal.Signals) -> None:
 
         broker.signal_group(number)
 
-        assert broker.end(seconds=2) == 0
+        assert broker.end() == 0
         assert not [line for line in broker.err if "Traceback" in line]
 
 
@@ -56,6 +56,20 @@ def test_lines_of_standard_input_reach_the_consumer_s_output_in_order(broker: st
     messages = [json.loads(line) for line in output.read_text().splitlines()]
     assert [message["value"] for message in messages] == [str(number) for number in range(1, 1001)]
     assert [message["offset"] for message in messages] == list(range(1000))
+
+
+@pytest.mark.parametrize("group", [(), ("--group", "g")])
+def test_a_consumer_that_writes_json_to_standard_output_writes_nothing_else_there(
+    broker: str, group: tuple[str, ...]
+) -> None:
+    flags = ("--broker", broker, "--topic", "t")
+    with Program(BIN / "mini-kafka-producer", *flags, "--count", "2", "--rate", "0") as producer:
+        assert producer.end() == 0
+    with Program(BIN / "mini-kafka-consumer", *flags, *group, "--output", "-", "--max-messages", "2") as consumer:
+        assert consumer.end() == 0
+
+    assert [json.loads(line)["value"] for line in consumer.out] == ["hello 1", "hello 2"]
+    assert len([line for line in consumer.err if " got  t@" in line]) == 2
 
 
 @pytest.mark.parametrize("name", ["mini-kafka-producer", "mini-kafka-consumer"])

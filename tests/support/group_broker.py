@@ -1,7 +1,6 @@
 """A group's broker for tests of its members, with the broker's own rules and a clock that the test moves."""
 
 import itertools
-import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 
@@ -12,25 +11,9 @@ from mini_kafka_consumer.settings import ConsumerSettings
 from mini_kafka_shared.client import BrokerClient
 from mini_kafka_shared.schemas import Message
 from mini_kafka_shared.schemas_v1 import Acknowledged, AcknowledgeRequest, AcquiredRecord
+from tests.support.stop import Stop
 
 MAX_DELIVERIES = 5
-
-
-class Stop(threading.Event):
-    """A stop event that nobody waits on for long: a wait takes no time, moves the clock, and gives up at last."""
-
-    now = 0.0
-    waits = 0
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.now += timeout or 0.0
-        self.waits += 1
-        if self.waits > 100:
-            self.set()
-        return self.is_set()
-
-    def clock(self) -> float:
-        return self.now
 
 
 class FakeBroker(BrokerClient):

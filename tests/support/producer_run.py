@@ -1,6 +1,5 @@
 """A producer's run in a test: its broker, its source, and its clock."""
 
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -12,6 +11,7 @@ from mini_kafka_producer.sources import FOR_EVER, Line
 from mini_kafka_shared.client import BrokerClient, NotRegistered, Refused
 from mini_kafka_shared.schemas import ProducerRegistered, Published, TopicRegistered
 from mini_kafka_shared.schemas_v1 import RecordPlace, TextRecord
+from tests.support.stop import Stop
 
 
 class FakeBroker(BrokerClient):
@@ -89,19 +89,6 @@ class FakeSource:
         while self.batches and len(self.ready) < lines:
             self.ready.extend(self.batches.popleft())
         return bool(self.ready)
-
-
-class Stop(threading.Event):
-    """A stop event that nobody waits on for long: a wait takes no time, and moves the clock."""
-
-    now = 0.0
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.now += timeout or 0.0
-        return self.is_set()
-
-    def clock(self) -> float:
-        return self.now
 
 
 def lines(*texts: str) -> list[Line]:

@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
-from mini_kafka_consumer.handler import handle
 from mini_kafka_consumer.runner import Runner
 from mini_kafka_consumer.settings import ConsumerSettings
 from mini_kafka_shared.client import BrokerClient, BrokerClientError
@@ -82,6 +81,7 @@ class GroupMember(Runner):
         self._acknowledge_every_s = min(ACKNOWLEDGE_EVERY_S, settings.lock_ms / 4000)
         self._longest_poll_s = min(self._longest_poll_s, self._acknowledge_every_s)
         self._held: deque[AcquiredRecord] = deque()
+        self._most = settings.max_poll_records
         self._accept: list[str] = []
         self._release: list[str | ReleaseLater] = []
         self._reject: list[str] = []
@@ -104,22 +104,31 @@ class GroupMember(Runner):
             if self._clock() - self._acknowledged_at >= self._acknowledge_every_s:
                 self._acknowledge()
             else:
+                began_at = self._clock()
                 self._take_care_of(self._held[0])
+                self._judge_pace(self._clock() - began_at)
         if not self._held:
             self._acknowledge()
         return True
 
+    def _judge_pace(self, took_s: float) -> None:
+        """Hold one record at a time after one that may have outlasted its lock, until one does not.
+
+        Those that wait behind it lose their locks too, and each loss is a delivery: after a few of them they would be
+        dead letters that nobody has ever handled.
+        """
+        self._most = 1 if took_s > self._settings.lock_ms / 2000 else self._settings.max_poll_records
+
     def _acquire(self, wait_ms: int) -> list[AcquiredRecord]:
         if self._may_hold_more:
             self._client.release_member(self._group, self._member)
-        most = self._settings.max_poll_records
         left = self._left_to_handle()
         self._may_hold_more = True
         acquired = self._client.acquire(
             self._group,
             self._settings.topic,
             self._member,
-            max_records=most if left is None else min(most, left),
+            max_records=self._most if left is None else min(self._most, left),
             wait_ms=wait_ms,
             lock_ms=self._settings.lock_ms,
         )
@@ -158,18 +167,9 @@ class GroupMember(Runner):
         if message is None:
             logger.error("%s cannot be read, and is given up: %s", _place(record), record.decode_error)
             return "reject"
-        try:
-            line = handle(message)
-        except Exception as error:  # whatever it is, this record is not handled, and the next one may be
-            self._failed += 1
-            fate = "it is lost (--at-most-once)" if self._settings.at_most_once else "it is tried again later"
-            name = type(error).__name__
-            # The traceback helps whoever writes the handler, and nobody who runs it.
-            logger.warning(
-                "%s: the handler failed at delivery %d, and %s: %s",
-                *(_place(record), record.delivery_count, fate, f"{name}: {error}" if str(error) else name),
-                exc_info=logger.isEnabledFor(logging.DEBUG),
-            )
+        fate = "lost (--at-most-once)" if self._settings.at_most_once else "tried again later"
+        line = self._line_for(message, f" at delivery {record.delivery_count}", fate)
+        if line is None:
             return "release"
         if not self._is_written(message) and not self._settings.at_most_once:
             return "keep"

@@ -7,7 +7,6 @@ signal included.
 import logging
 from functools import partial
 
-from mini_kafka_consumer.handler import handle
 from mini_kafka_consumer.runner import Runner
 from mini_kafka_shared.client import NotRegistered
 from mini_kafka_shared.schemas import Message
@@ -41,11 +40,13 @@ class RegisteredConsumer(Runner):
             return self._client.consume(self._name, wait_ms)
 
     def _hand_on(self, message: Message) -> None:
-        """Write a message and show it, also where one of the two fails: the broker gives it only once."""
+        """Write a message, handle and show it, also where one of these fails: the broker gives it only once."""
         self._handled += 1
         self._heard_something()
         self._is_written(message)
-        self._show(handle(message))
+        line = self._line_for(message, "", "lost")
+        if line is not None:
+            self._show(line)
         if message.topic != self._settings.topic:
             self._trouble = (
                 f"{self._name} reads topic {message.topic} now, because another consumer registered this name "

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeVar
 
+from mini_kafka_consumer.handler import handle
 from mini_kafka_consumer.settings import ConsumerSettings
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, Overloaded, Refused
 from mini_kafka_shared.logging_setup import reason_of, say
@@ -124,6 +125,21 @@ class Runner(ABC):
         self._heard_something()
         logger.info("consuming %s at %s as %s%s", self._settings.topic, self._client.url, self._name, shared)
 
+    def _line_for(self, message: Message, attempt: str, fate: str) -> str | None:
+        """Call the handler, and give its line; None where it raises, and a log line that says what becomes of it."""
+        try:
+            return handle(message)
+        except Exception as error:  # whatever it is, this message is not handled, and the next one may be
+            self._failed += 1
+            name = type(error).__name__
+            # The traceback helps whoever writes the handler, and nobody who runs it.
+            logger.warning(
+                "%s@%d: the handler failed%s, and it is %s: %s",
+                *(message.topic, message.offset, attempt, fate, f"{name}: {error}" if str(error) else name),
+                exc_info=logger.isEnabledFor(logging.DEBUG),
+            )
+            return None
+
     def _is_written(self, message: Message) -> bool:
         """Write a message to the output, if there is one; tell False, and end the run, where that fails."""
         try:
@@ -142,7 +158,8 @@ class Runner(ABC):
 
     def _count(self) -> str:
         got = f"{self._handled} {'message' if self._handled == 1 else 'messages'}"
-        return f"{got}; the handler failed {self._failed} times" if self._failed else got
+        times = "once" if self._failed == 1 else f"{self._failed} times"
+        return f"{got}; the handler failed {times}" if self._failed else got
 
     def _with_patience(self, operation: Callable[[], T]) -> T:
         return keep_trying(operation, deadline_s=self._settings.broker_wait, stop=self._stop)

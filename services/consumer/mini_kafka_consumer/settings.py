@@ -48,6 +48,7 @@ class ConsumerSettings(Settings):
     lock_ms: int = Field(
         default=30_000,
         ge=100,
+        le=86_400_000,
         description="How long they are locked for it, in milliseconds (Kafka's group.share.record.lock.duration.ms): "
         "more than handling one takes.",
     )

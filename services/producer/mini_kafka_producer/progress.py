@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 DRAW_EVERY_S = 0.1
@@ -75,5 +76,6 @@ class ProgressBar:
         self._write(ERASE + self._line[: columns - 1])
 
     def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        with suppress(OSError):  # the terminal is gone, and with it whoever wanted to see this
+            self._stream.write(text)
+            self._stream.flush()

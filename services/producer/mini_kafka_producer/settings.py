@@ -46,6 +46,7 @@ class ProducerSettings(Settings):
     linger_ms: int = Field(
         default=0,
         ge=0,
+        le=86_400_000,
         description="How long a batch that is not full waits for more, in milliseconds (Kafka's linger.ms).",
     )
     key: str | None = Field(

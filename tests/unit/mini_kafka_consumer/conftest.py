@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mini_kafka_consumer import group_member
+from mini_kafka_consumer import runner
 from tests.support.group_broker import Run
 
 
@@ -16,7 +16,7 @@ def make_run(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) 
 
     def make(*values: str, **settings: object) -> Run:
         run = Run(*values, **settings)
-        monkeypatch.setattr(group_member, "handle", run.handle)
+        monkeypatch.setattr(runner, "handle", run.handle)
         return run
 
     return make

@@ -2,37 +2,22 @@
 
 import json
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable
 
 import pytest
 
+from mini_kafka_consumer import runner
 from mini_kafka_consumer.registered_consumer import RegisteredConsumer
 from mini_kafka_consumer.settings import ConsumerSettings
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
+from mini_kafka_shared.logging_setup import OutputLost
 from mini_kafka_shared.retry import GraceOver
 from mini_kafka_shared.schemas import ConsumerRegistered, Message
+from tests.support.stop import Stop
 
 AWAY = BrokerUnavailable("the broker does not answer: connection refused")
 UNKNOWN = NotRegistered(404, "UNKNOWN_MEMBER_ID", "register it")
-
-
-class Stop(threading.Event):
-    """A stop event that nobody waits on for long: a wait takes no time, moves the clock, and gives up at last."""
-
-    now = 0.0
-    waits = 0
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.now += timeout or 0.0
-        self.waits += 1
-        if self.waits > 100:
-            self.set()
-        return self.is_set()
-
-    def clock(self) -> float:
-        return self.now
 
 
 class FakeBroker(BrokerClient):
@@ -246,6 +231,38 @@ def test_a_message_that_cannot_be_written_is_still_shown_and_ends_the_run(caplog
     assert run() == 1
     assert run.said == ["c got  t@0  key=k  a"]
     assert "t@0 cannot be written to out.ndjson: no space left on device" in caplog.messages
+
+
+def test_a_message_is_written_before_it_is_shown() -> None:
+    run = Run("a")
+
+    def say(_line: str) -> None:
+        raise OutputLost("the output cannot be written")
+
+    run.runner._say = say
+
+    with pytest.raises(OutputLost):
+        run()
+    assert len(run.written) == 1
+
+
+def test_a_message_whose_handling_fails_is_written_and_named_and_the_next_one_is_handled(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Run("bad", "b")
+
+    def handle_or_fail(message: Message) -> str:
+        if message.value == "bad":
+            raise ValueError("cannot do this")
+        return f"got  {message.value}"
+
+    monkeypatch.setattr(runner, "handle", handle_or_fail)
+
+    assert run() == 0
+    assert run.said == ["c got  b"]
+    assert len(run.written) == 2
+    assert "t@0: the handler failed, and it is lost: ValueError: cannot do this" in caplog.messages
+    assert caplog.messages[-1] == "c got 2 messages; the handler failed once"
 
 
 def test_a_broken_pipe_is_not_reported_as_trouble() -> None:

@@ -52,6 +52,7 @@ def test_an_empty_group_is_no_group() -> None:
         ("--max-poll-records", "0"),
         ("--max-poll-records", "10001"),
         ("--lock-ms", "99"),
+        ("--lock-ms", "86400001"),
         ("--retry-backoff-ms", "-1"),
         ("--group", "a b"),
         ("--consumer-id", "é"),

@@ -87,6 +87,18 @@ def test_a_record_whose_handling_fails_comes_back_later_each_time_and_is_given_u
     assert caplog.messages[-1] == "c got 1 message; the handler failed 5 times"
 
 
+@pytest.mark.parametrize(("level", "tracebacks"), [("INFO", 0), ("DEBUG", MAX_DELIVERIES)])
+def test_the_traceback_of_a_handler_is_for_whoever_debugs_it(
+    make_run: MakeRun, caplog: pytest.LogCaptureFixture, level: str, tracebacks: int
+) -> None:
+    caplog.set_level(level)
+    run = make_run("bad")
+    run.during = fail_at("bad")
+    run()
+
+    assert len([record for record in caplog.records if record.exc_info]) == tracebacks
+
+
 def test_a_retry_waits_twice_as_long_each_time_and_never_over_an_hour() -> None:
     assert [retry_delay_ms(1000, count) for count in (1, 2, 3)] == [1000, 2000, 4000]
     assert retry_delay_ms(1000, 1_000_000) == 3_600_000
@@ -144,6 +156,26 @@ def test_a_record_whose_lock_ran_out_meanwhile_is_left_to_whoever_has_it_now(
     assert [record.value for record in other] == ["slow", "b", "c"]
     assert run.count(State.ACQUIRED) == 3, "the other's locks are untouched"
     assert any("1 of 1 handled records had lost their locks" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize(("at_most_once", "times"), [(False, MAX_DELIVERIES), (True, 1)])
+def test_what_waits_behind_a_record_that_outlasts_its_lock_is_not_given_up_for_it(
+    make_run: MakeRun, at_most_once: bool, times: int
+) -> None:
+    run = make_run("slow", *"bcdefghij", lock_ms=2000, at_most_once=at_most_once)
+    run.during = lambda value: run.stop.wait(3.0) if value == "slow" else None
+
+    assert run() == 0
+    assert run.handled == ["slow"] * times + list("bcdefghij")
+    assert run.count(State.CONDEMNED) == (0 if at_most_once else 1), "the slow one alone"
+
+
+def test_a_handler_that_always_outlasts_its_lock_still_gets_every_record(make_run: MakeRun) -> None:
+    run = make_run(*"abcdefghij", lock_ms=2000, at_most_once=True)
+    run.during = lambda _: run.stop.wait(3.0)
+
+    assert run() == 0
+    assert run.handled == list("abcdefghij")
 
 
 def test_a_signal_gives_back_at_once_what_is_not_handled(make_run: MakeRun) -> None:
@@ -224,6 +256,15 @@ def test_idleness_ends_the_run_when_asked_to(make_run: MakeRun) -> None:
     assert run() == 0
     assert run.handled == ["a"]
     assert run.stop.now == 2.5
+
+
+def test_idleness_begins_when_the_work_ends(make_run: MakeRun) -> None:
+    run = make_run("slow", exit_on_idle=2.5)
+    run.during = lambda _: run.stop.wait(10.0)
+    run.broker.at_end = lambda: None
+
+    assert run() == 0
+    assert run.stop.now == 12.5
 
 
 def test_exit_on_idle_0_takes_what_is_there_and_ends(make_run: MakeRun) -> None:

@@ -56,6 +56,17 @@ def test_a_run_that_ends_on_a_lost_answer_gives_back_what_it_cannot_know_of(make
     assert run.count(State.AVAILABLE) == 1
 
 
+def test_who_holds_nothing_for_certain_does_not_warn_of_locks(
+    make_run: MakeRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = make_run(broker_wait=0)
+    run.broker.before["acquire"].extend([None, AWAY])
+    run.broker.before["release_member"].append(AWAY)
+
+    assert run() == 1
+    assert not [message for message in caplog.messages if "stay locked" in message]
+
+
 def test_a_broker_that_forgot_everything_is_gone_on_with(make_run: MakeRun, caplog: pytest.LogCaptureFixture) -> None:
     run = make_run("a", "b", "c")
 

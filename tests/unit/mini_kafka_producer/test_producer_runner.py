@@ -11,7 +11,8 @@ from mini_kafka_shared.client import BrokerUnavailable, Overloaded, Refused
 from mini_kafka_shared.logging_setup import OutputLost
 from mini_kafka_shared.retry import GraceOver
 from mini_kafka_shared.schemas import Published
-from tests.support.producer_run import FakeBroker, FakeSource, Run, Stop, lines
+from tests.support.producer_run import FakeBroker, FakeSource, Run, lines
+from tests.support.stop import Stop
 
 AWAY = BrokerUnavailable("the broker does not answer: connection refused")
 
@@ -170,8 +171,9 @@ def test_what_was_read_before_a_signal_is_still_sent_at_once() -> None:
     assert "not sent" not in run.said[-1]
 
 
-def test_what_cannot_be_sent_after_a_signal_is_named_in_the_last_line() -> None:
-    run = Run(FakeBroker(None, None, AWAY), FakeSource(lines("a", "b", "c\n")))
+@pytest.mark.parametrize("trouble", [AWAY, Overloaded("full", 1.0)])
+def test_what_cannot_be_sent_after_a_signal_is_named_in_the_last_line(trouble: Exception) -> None:
+    run = Run(FakeBroker(None, None, trouble), FakeSource(lines("a", "b", "c\n")))
     run.broker.before_publish = run.stop.set
     run.source.unfinished = b"half"
 

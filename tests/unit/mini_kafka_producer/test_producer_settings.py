@@ -62,6 +62,7 @@ def test_follow_needs_a_file(capsys: pytest.CaptureFixture[str], argv: tuple[str
         ("--batch", "0"),
         ("--batch", "10001"),
         ("--linger-ms", "-1"),
+        ("--linger-ms", "86400001"),
         ("--topic", ".."),
         ("--producer-id", "a b"),
         ("--key", "\udcff"),

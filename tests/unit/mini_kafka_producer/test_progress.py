@@ -1,5 +1,6 @@
 """The progress bar: one line that is drawn over itself, and never in the way of another."""
 
+import errno
 import io
 import logging
 import os
@@ -16,8 +17,14 @@ from tests.support.producer_run import FakeBroker, FakeSource, Run, lines
 class Terminal(io.StringIO):
     """What was written, as a person sees it in the end: lines, each without what was erased."""
 
+    is_gone = False
+
     def isatty(self) -> bool:
         return True
+
+    def flush(self) -> None:
+        if self.is_gone:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     @property
     def screen(self) -> str:
@@ -98,6 +105,15 @@ def test_lines_on_the_same_terminal_stand_above_it(terminal: Terminal, clock: Cl
     assert last.startswith(" 50 % [")
 
 
+def test_a_line_draws_no_bar_that_was_not_there(terminal: Terminal, clock: Clock) -> None:
+    bar = ProgressBar(terminal, clock)
+    bar.show(0.5, 1)
+    bar.hide()
+    bar.above(lambda text: print(text, file=terminal))("last words")
+
+    assert terminal.screen == "last words\n"
+
+
 def test_a_log_line_takes_its_place_until_there_is_news(terminal: Terminal, clock: Clock) -> None:
     bar = ProgressBar(terminal, clock)
     handler = logging.StreamHandler(terminal)
@@ -109,6 +125,20 @@ def test_a_log_line_takes_its_place_until_there_is_news(terminal: Terminal, cloc
 
     bar.show(0.6, 2)
     assert terminal.screen.startswith("away\n 60 %")
+
+
+def test_a_terminal_that_goes_away_ends_the_bar_and_not_the_work(terminal: Terminal, clock: Clock) -> None:
+    bar = ProgressBar(terminal, clock)
+    said: list[str] = []
+    bar.show(0.5, 1)
+    terminal.is_gone = True
+    clock.now += 1.0
+
+    bar.show(0.6, 2)
+    bar.above(said.append)("sent")
+    bar.hide()
+
+    assert said == ["sent"]
 
 
 def test_hidden_it_leaves_nothing(terminal: Terminal, clock: Clock) -> None:
