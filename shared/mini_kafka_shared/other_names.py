@@ -24,6 +24,10 @@ class OtherName:
         """Give the value in the field's unit; what is no number, or negative, is as it was."""
         return str(int(text) * self.factor) if text.strip().isdecimal() and self.factor != 1 else text
 
+    def shown(self, text: str) -> str:
+        """Give the field's value in this name's unit, cut to a whole number; a negative one is as it was."""
+        return str(int(text) // self.factor) if text.isdecimal() and self.factor != 1 else text
+
 
 @dataclass(frozen=True, slots=True)
 class OtherNames:

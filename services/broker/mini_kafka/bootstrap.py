@@ -133,12 +133,19 @@ def build_limits(settings: BrokerSettings) -> Limits:
     )
 
 
+ALWAYS_SET = {"node_id"}
+"""What Kafka has no default for, so that a broker that runs has it from its configuration."""
+
+
 def kafka_settings(settings: BrokerSettings) -> Mapping[str, BrokerSetting]:
     """Give the settings that are Kafka's broker configs, by Kafka's names."""
     return {
-        name: BrokerSetting(text_of(getattr(settings, other.field)), other.field in settings.model_fields_set)
+        name: BrokerSetting(
+            other.shown(text_of(getattr(settings, other.field))),
+            other.field in settings.model_fields_set or other.field in ALWAYS_SET,
+            BrokerSettings.model_fields[other.field].description or "",
+        )
         for name, other in KAFKA_NAMES.names.items()
-        if other.factor == 1
     }
 
 

@@ -154,8 +154,8 @@ class BrokerSettings(Settings):
     )
     group_max_size: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=1000,
-        description="How many members a group may have at work, waiting for records or holding some: one record wakes "
-        "all who wait (Kafka's group.max.size); over it: 429.",
+        description="How many members a group may have, of Kafka clients or at work over HTTP, waiting for records or "
+        "holding some: one record wakes all who wait (Kafka's group.max.size). Over it: 429, GROUP_MAX_SIZE_REACHED.",
     )
     auto_create_topics_enable: bool = Field(
         default=True,
@@ -186,13 +186,13 @@ class BrokerSettings(Settings):
     )
     log_message_timestamp_before_max_ms: Milliseconds = Field(
         default=INT64_MAX,
-        description="How far behind the broker's time a Kafka client's record may lie "
-        "(message.timestamp.before.max.ms), in milliseconds.",
+        description="How far behind the broker's time a record may lie (message.timestamp.before.max.ms), in "
+        "milliseconds.",
     )
     log_message_timestamp_after_max_ms: Milliseconds = Field(
         default=3_600_000,
-        description="How far ahead of the broker's time a Kafka client's record may lie "
-        "(message.timestamp.after.max.ms), in milliseconds.",
+        description="How far ahead of the broker's time a record may lie (message.timestamp.after.max.ms), in "
+        "milliseconds.",
     )
     group_initial_rebalance_delay_ms: Annotated[int, Field(ge=0, le=86_400_000)] = Field(
         default=0,

@@ -1,6 +1,6 @@
 """Asks an Apache Kafka everything that the scripts ask, and keeps its answers beside them.
 
-python -m tests.compat.differential.record 127.0.0.1:9092
+python -m tests.compat.differential.record 127.0.0.1:9092 [SCRIPT …]
 """
 
 import json
@@ -8,11 +8,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.compat.differential import fetch_script, group_scripts, offsets_script, produce_script
+from tests.compat.differential import (
+    cluster_script,
+    configs_script,
+    fetch_script,
+    group_scripts,
+    offsets_script,
+    produce_script,
+    topics_script,
+)
 from tests.compat.differential.brokers import apache_kafka
 from tests.compat.differential.script import Broker
 
-SCRIPTS = produce_script.SCRIPTS | fetch_script.SCRIPTS | offsets_script.SCRIPTS | group_scripts.SCRIPTS
+SCRIPTS = {
+    name: script
+    for room in (
+        produce_script, fetch_script, offsets_script, group_scripts, topics_script, configs_script, cluster_script,
+    )
+    for name, script in room.SCRIPTS.items()
+}  # fmt: skip
 RECORDED = Path(__file__).parent / "recorded"
 
 
@@ -30,9 +44,9 @@ def path_of(script: str) -> Path:
 
 
 def main() -> None:
-    """Write one file for each script."""
+    """Write one file for each script, or for those that are named."""
     RECORDED.mkdir(exist_ok=True)
-    for script in SCRIPTS:
+    for script in sys.argv[2:] or SCRIPTS:
         with apache_kafka(sys.argv[1]) as broker:
             lines = [f"{json.dumps(name)}: {json.dumps(it)}" for name, it in answers_of(broker, script).items()]
         path_of(script).write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -34,13 +34,22 @@ class Broker:
 
     def topic(self, name: str, partitions: int = 1, **configs: str) -> str:
         """Create a topic under a name that no run before has used."""
-        unique = f"{name}-{uuid4().hex[:8]}"
+        unique = self.name(name)
         self._create_topic(unique, partitions, {key.replace("_", "."): value for key, value in configs.items()})
-        self._names[unique] = name
         deadline = time.monotonic() + SETTLE_S
         while not self._is_there(unique, partitions):  # Kafka's broker learns of it a little later than its controller
             assert time.monotonic() < deadline, f"topic {unique} did not appear"
         return unique
+
+    def name(self, name: str) -> str:
+        """Make up a name that no run before has used, for a topic that the script itself creates."""
+        unique = f"{name}-{uuid4().hex[:8]}"
+        self._names[unique] = name
+        return unique
+
+    def settle(self) -> None:
+        """Wait until every broker knows what the controller was told: topics that were made, configs that changed."""
+        self.topic("settled")
 
     def _is_there(self, topic: str, partitions: int) -> bool:
         named = {"topics": [{"topic_id": None, "name": topic}], "allow_auto_topic_creation": False}
@@ -83,7 +92,9 @@ class Broker:
         if isinstance(value, bytes):
             return whole_batches(value)
         if isinstance(value, str):
-            return self._agreeable_text(value)
+            return self._agreeable_text(value, field)
+        if field == "port" and value == self._client.address[1]:
+            return "the broker's"
         if field in HIDDEN_TIMES and isinstance(value, int) and value > RECENT_MS:
             return "now"
         if field in {"session_id", "producer_id"} and isinstance(value, int) and value > 0:
@@ -91,10 +102,14 @@ class Broker:
             return self._known.setdefault((field, value), f"{field} {count + 1}")
         return value
 
-    def _agreeable_text(self, value: str) -> str:
+    def _agreeable_text(self, value: str, field: str) -> str:
         for name, topic_id in self._ids.items():
             if value == str(topic_id):
                 return f"the id of {self._names[name]}"
+        if field == "topic_id" and value != str(STRANGE_ID):
+            return "another id"
+        if field == "cluster_id":
+            return "the cluster's id"
         for unique, name in self._names.items():
             value = value.replace(unique, name)
         return value
@@ -106,6 +121,15 @@ def _partition_of(part: Any) -> Any:
         if isinstance(part, dict)
         else 0
     )
+
+
+def by_name(entries: list[dict[str, Any]] | None) -> dict[str, Any] | None:
+    """Give entries by their names, where their order means nothing."""
+    if entries is None:
+        return None
+    named = {entry["name"]: entry for entry in entries}
+    assert len(named) == len(entries), "two entries have one name"
+    return named
 
 
 def whole_batches(records: bytes) -> list[list[int]]:

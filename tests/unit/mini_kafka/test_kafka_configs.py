@@ -69,6 +69,6 @@ def test_a_published_address_is_what_a_compose_file_has_in_front_of_the_port(tex
 
 def test_clients_are_shown_the_settings_under_kafkas_names() -> None:
     shown = kafka_settings(settings("--config", "num.partitions=4"))
-    assert shown["num.partitions"] == ("4", True)
-    assert shown["node.id"] == ("1", False)
-    assert shown["auto.create.topics.enable"] == ("true", False)
+    assert shown["num.partitions"][:2] == ("4", True)
+    assert shown["node.id"][:2] == ("1", True)  # Kafka has no default for it
+    assert shown["auto.create.topics.enable"][:2] == ("true", False)

@@ -179,7 +179,7 @@ def _stamp(
         return stamped, now_ms
     latest = max(base_timestamp, max_timestamp)
     earliest = min(base_timestamp, max_timestamp)
-    lowest, highest = now_ms - config.message_timestamp_before_max_ms, now_ms + config.message_timestamp_after_max_ms
+    lowest, highest = config.times_taken(now_ms)
     if latest >= 0 and (latest > highest or earliest < lowest):
         raise TimestampOutOfRange(
             f"the records' times, {earliest} to {latest}, are not all within {lowest} to {highest}: see the topic's"

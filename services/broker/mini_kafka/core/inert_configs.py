@@ -25,20 +25,22 @@ class InertConfig:
     low: int = 0
     high: int = 0
     choices: tuple[str, ...] = ()
+    pattern: str = ""
+    example: str = ""
 
     @property
     def allowed(self) -> str:
         """Say in words what it takes."""
         if self.choices:
             return " or ".join(self.choices)
-        return f"an integer from {self.low} to {self.high}" if self.kind in {"int", "long"} else "any text"
+        return self.example or f"an integer from {self.low} to {self.high}"
 
     def takes(self, text: str) -> bool:
-        """Tell whether a value is allowed."""
+        """Tell whether a value is allowed; `text` has no blanks around it, which mean nothing to Kafka."""
         if self.choices:
-            return text in self.choices
-        if self.kind not in {"int", "long"}:
-            return True
+            return (text.lower() if self.kind == "boolean" else text) in self.choices
+        if self.pattern:
+            return re.fullmatch(self.pattern, text) is not None
         return INTEGER.fullmatch(text) is not None and self.low <= int(text) <= self.high
 
 
@@ -52,19 +54,21 @@ def _long(default: int, low: int = 0) -> InertConfig:
 
 _FLAG = InertConfig("boolean", "false", choices=("true", "false"))
 _OFF = InertConfig("boolean", "false", choices=("false",))
-_ANY_LIST = InertConfig("list", "")
+_REPLICAS = InertConfig(
+    "list", "", pattern=r"\*?|\d+:\d+(,\d+:\d+)*", example="*, or PARTITION:BROKER,PARTITION:BROKER,…"
+)
 
 INERT_CONFIGS: Mapping[str, InertConfig] = {
-    "compression.gzip.level": _int(-1, -1, 9),
+    "compression.gzip.level": InertConfig("int", "-1", pattern=r"-1|\+?[1-9]", example="-1, or 1 to 9"),
     "compression.lz4.level": _int(9, 1, 17),
     "compression.type": InertConfig("string", "producer", choices=("producer",)),
     "compression.zstd.level": _int(3, -131072, 22),
     "file.delete.delay.ms": _long(60_000),
     "flush.messages": _long(INT64_MAX, 1),
     "flush.ms": _long(INT64_MAX),
-    "follower.replication.throttled.replicas": _ANY_LIST,
+    "follower.replication.throttled.replicas": _REPLICAS,
     "index.interval.bytes": _int(4096),
-    "leader.replication.throttled.replicas": _ANY_LIST,
+    "leader.replication.throttled.replicas": _REPLICAS,
     "local.retention.bytes": _long(-2, -2),
     "local.retention.ms": _long(-2, -2),
     "min.insync.replicas": _int(1, 1),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from mini_kafka.core.errors import InvalidConfig
-from mini_kafka.core.inert_configs import INERT_CONFIGS, INT32_MAX, INT64_MAX, INTEGER
+from mini_kafka.core.inert_configs import INERT_CONFIGS, INT32_MAX, INT64_MAX, INTEGER, InertConfig
 
 UNLIMITED = -1
 SHOWN_CHARACTERS = 80
@@ -45,7 +45,7 @@ class TopicConfig:
         """
         parsed: dict[str, Any] = {}
         inert = dict(self.inert)
-        for name, text in changes.items():
+        for name, text in ((name, text.strip()) for name, text in changes.items()):
             if name in INERT_CONFIGS:
                 if not INERT_CONFIGS[name].takes(text):
                     raise _not_allowed(name, text, INERT_CONFIGS[name].allowed)
@@ -82,12 +82,14 @@ class TopicConfig:
         """List every config, also those without effect, by name: its value, its default, and who set it."""
         mine, theirs, inert = _values(self), _values(defaults), dict(self.inert)
         for name in sorted(CONFIGS.keys() | INERT_CONFIGS.keys()):
-            if name in CONFIGS:
-                kind, value, default = CONFIGS[name].kind, mine[name], theirs[name]
-            else:
-                kind, default = INERT_CONFIGS[name].kind, INERT_CONFIGS[name].default
+            definition = CONFIGS.get(name) or INERT_CONFIGS[name]
+            if isinstance(definition, InertConfig):
+                default, has_effect = definition.default, False
                 value = inert.get(name, default)
-            yield ConfigEntry(name, kind, value, default, is_override=name in self.overrides)
+            else:
+                value, default, has_effect = mine[name], theirs[name], True
+            is_override = name in self.overrides
+            yield ConfigEntry(name, definition.kind, value, default, is_override, has_effect, definition.allowed)
 
     @property
     def compacts(self) -> bool:
@@ -103,6 +105,12 @@ class TopicConfig:
     def log_append_time(self) -> bool:
         """Whether records get the broker's time, whatever their producer says."""
         return self.message_timestamp_type == "LogAppendTime"
+
+    def times_taken(self, now_ms: int) -> tuple[int, int]:
+        """Give the earliest and the latest time that a record may have now, in milliseconds since 1970."""
+        if self.log_append_time:  # whatever it says, it gets the broker's
+            return -INT64_MAX - 1, INT64_MAX
+        return now_ms - self.message_timestamp_before_max_ms, now_ms + self.message_timestamp_after_max_ms
 
     def agrees_with(self, wanted: Mapping[str, str]) -> bool:
         """Tell whether these configs have the wanted values.
@@ -122,13 +130,15 @@ def _values(config: TopicConfig) -> dict[str, str]:
 
 
 class ConfigEntry(NamedTuple):
-    """One config as others see it; `kind` is Kafka's word for its type."""
+    """One config as others see it; `kind` is Kafka's word for its type, and `allowed` says what it takes."""
 
     name: str
     kind: str
     value: str
     default: str
     is_override: bool
+    has_effect: bool
+    allowed: str
 
 
 def _not_allowed(name: str, text: str, allowed: str) -> InvalidConfig:

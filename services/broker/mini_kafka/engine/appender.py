@@ -52,7 +52,7 @@ class Appender:
             InvalidRecord, RecordTooLarge, MemoryLimitReached: nothing was appended.
         """
         now_ms = self._clock.now_ms()
-        _check(topic, records)
+        _check(topic, records, now_ms)
         if len(topic.logs) == 1:
             batches = _build(topic, records, now_ms)
             self._check_budget(batches, now_ms)
@@ -123,7 +123,7 @@ class Appender:
         return rows(Appended, repeat(partition), offsets, timestamps)
 
 
-async def with_partitions(topic: Topic, records: Sequence[NewRecord]) -> Sequence[NewRecord]:
+async def with_partitions(topic: Topic, records: Sequence[NewRecord], now_ms: int) -> Sequence[NewRecord]:
     """Name the partition of every keyed record, on a thread, where that would hold up the loop; else do nothing.
 
     Raises:
@@ -135,7 +135,7 @@ async def with_partitions(topic: Topic, records: Sequence[NewRecord]) -> Sequenc
     key_bytes = sum(len(record.key) for record in records if record.key is not None and record.partition is None)
     if key_bytes <= KEY_BYTES_INLINE:
         return records
-    _check(topic, records)
+    _check(topic, records, now_ms)
 
     def place(record: NewRecord) -> NewRecord:
         if record.key is None or record.partition is not None:
@@ -145,8 +145,8 @@ async def with_partitions(topic: Topic, records: Sequence[NewRecord]) -> Sequenc
     return await asyncio.to_thread(lambda: list(map(place, records)))
 
 
-def _check(topic: Topic, records: Sequence[NewRecord]) -> None:
-    """Refuse a record that its topic cannot hold.
+def _check(topic: Topic, records: Sequence[NewRecord], now_ms: int) -> None:
+    """Refuse a record that its topic cannot hold, at this time.
 
     Raises:
         InvalidRecord: the text says which and why.
@@ -155,6 +155,7 @@ def _check(topic: Topic, records: Sequence[NewRecord]) -> None:
     partitions = len(topic.logs)
     max_bytes = topic.config.max_message_bytes
     needs_key = topic.config.compacts
+    earliest, latest = topic.config.times_taken(now_ms)
     for index, (value, key, _, timestamp_ms, partition) in enumerate(records):
         size = len(value or b"") + len(key or b"")
         if size > max_bytes:
@@ -165,6 +166,12 @@ def _check(topic: Topic, records: Sequence[NewRecord]) -> None:
             )
         if timestamp_ms is not None and not 0 <= timestamp_ms <= MAX_TIMESTAMP_MS:
             raise InvalidRecord(index, f"has the timestamp {timestamp_ms}: it is milliseconds since 1970, from 0 on")
+        if timestamp_ms is not None and not earliest <= timestamp_ms <= latest:
+            raise InvalidRecord(
+                index,
+                f"has the timestamp {timestamp_ms}, and topic {topic.name!r} takes {earliest} to {latest} now: see its"
+                " message.timestamp.before.max.ms and message.timestamp.after.max.ms",
+            )
         if needs_key and key is None:
             raise InvalidRecord(
                 index, f"has no key, and topic {topic.name!r} keeps the last record of each: give it one"

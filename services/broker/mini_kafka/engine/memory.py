@@ -242,7 +242,7 @@ class MemoryEngine:
             raise BrokerStopping
         target = self._ensure(topic, explicit=False) if create else self._topics.get(topic)
         partitions = len(target.logs)
-        placed = await with_partitions(target, records)
+        placed = await with_partitions(target, records, self._clock.now_ms())
         if self._topics.find(topic) is not target or len(target.logs) != partitions:  # changed while keys were hashed
             return await self.produce(caller, topic, records, create=create, sequence=sequence)
         if sequence is None:

@@ -37,11 +37,16 @@ _BROKER_NAMES = {
 }
 
 
+NO_EFFECT = "Shown as Kafka shows it, and without effect: there is one broker, and its log lies in memory."
+ONLY_AT_START = "It does not change while the broker runs."
+
+
 class BrokerSetting(NamedTuple):
-    """One of the broker's own settings, as text, and whether somebody set it."""
+    """One of the broker's own settings, as text, whether somebody set it, and what it is for."""
 
     value: str
     is_set: bool
+    documentation: str = ""
 
 
 @cache
@@ -58,10 +63,15 @@ def _kafka_defaults() -> Mapping[str, tuple[str, str | None]]:
 def broker_entries(settings: Mapping[str, BrokerSetting], *, synonyms: bool) -> Iterable[dict[str, Any]]:
     """Describe the broker's configs; none can be changed while it runs."""
     for name, (kind, default) in _kafka_defaults().items():
-        value, is_set = settings.get(name, (default, False))
+        setting = settings.get(name)
+        is_set = setting is not None and setting.is_set
+        # What nobody set and Kafka has no default for comes from another name there: hours for milliseconds.
+        value = default if setting is None or not (is_set or (default and setting.value)) else setting.value
+        documentation = NO_EFFECT if setting is None else f"{setting.documentation} {ONLY_AT_START}"
         source = BROKER_SETTING if is_set else DEFAULT
         own = [{"name": name, "value": value, "source": source}] if value is not None else []
-        yield _entry(name, kind, value, source, own if synonyms else [], read_only=True)
+        described = _entry(name, kind, value, source, own if synonyms else [], read_only=True)
+        yield described | {"documentation": documentation}
 
 
 def topic_entries(
@@ -73,10 +83,13 @@ def topic_entries(
         broker = settings.get(broker_name)
         below = BROKER_SETTING if broker is not None and broker.is_set else DEFAULT
         chain = [{"name": entry.name, "value": entry.value, "source": TOPIC_OVERRIDE}] if entry.is_override else []
-        if broker_name in _kafka_defaults():
+        _, default = _kafka_defaults().get(broker_name, ("", None))
+        if default is not None or below == BROKER_SETTING:
             chain += [{"name": broker_name, "value": entry.default, "source": below}]
         source = TOPIC_OVERRIDE if entry.is_override else below
-        yield _entry(entry.name, entry.kind, entry.value, source, chain if synonyms else [], read_only=False)
+        described = _entry(entry.name, entry.kind, entry.value, source, chain if synonyms else [], read_only=False)
+        takes = f"Takes {entry.allowed}."
+        yield described | {"documentation": takes if entry.has_effect else f"{takes} {NO_EFFECT}"}
 
 
 def _entry(

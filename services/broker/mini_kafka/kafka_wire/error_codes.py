@@ -54,6 +54,7 @@ class ErrorCode(IntEnum):
     UNKNOWN_TOPIC_ID = 100
     FETCH_SESSION_TOPIC_ID_ERROR = 106
     MISMATCHED_ENDPOINT_TYPE = 114
+    UNSUPPORTED_ENDPOINT_TYPE = 115
 
 
 KAFKA_CODE: Mapping[type[core.BrokerError], ErrorCode] = {

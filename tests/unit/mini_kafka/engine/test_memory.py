@@ -9,6 +9,7 @@ from mini_kafka.core.errors import (
     BrokerStopping,
     InvalidConfig,
     InvalidPartitions,
+    InvalidRecord,
     InvalidTopic,
     MemoryLimitReached,
     RecordTooLarge,
@@ -140,6 +141,28 @@ async def test_log_append_time_is_told_and_stored(engine: MemoryEngine, clock: M
     [place] = await engine.produce(ME, "orders", [NewRecord(b"", timestamp_ms=5)])
     [record] = (await fetch(engine, ME, TopicPartition("orders", 0), 0, max_records=1)).records
     assert place.timestamp_ms == record.timestamp_ms == clock.now_ms()
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+async def test_a_time_that_the_topic_does_not_take_refuses_the_whole_call(
+    engine: MemoryEngine, clock: ManualClock, partitions: int
+) -> None:
+    configs = {"message.timestamp.before.max.ms": "100", "message.timestamp.after.max.ms": "50"}
+    await engine.create_topic(ME, "orders", partitions=partitions, configs=configs)
+    clock.advance(1000)
+    now_ms = clock.now_ms()
+    for timestamp_ms in (now_ms - 101, now_ms + 51):
+        with pytest.raises(InvalidRecord, match=r"record 1 has the timestamp .* see its message\.timestamp\.before"):
+            await engine.produce(ME, "orders", [NewRecord(b""), NewRecord(b"", timestamp_ms=timestamp_ms)])
+    assert all(start == end for start, end in (await bounds(engine))["orders"])
+    good = [NewRecord(b"", timestamp_ms=now_ms - 100), NewRecord(b"", timestamp_ms=now_ms + 50)]
+    assert len(await engine.produce(ME, "orders", good)) == 2
+
+
+async def test_a_topic_that_stamps_records_itself_takes_any_time(engine: MemoryEngine) -> None:
+    configs = {"message.timestamp.type": "LogAppendTime", "message.timestamp.before.max.ms": "0"}
+    await engine.create_topic(ME, "orders", configs=configs)
+    assert await engine.produce(ME, "orders", [NewRecord(b"", timestamp_ms=1)])
 
 
 async def test_keyed_records_go_where_the_partitioner_puts_them(engine: MemoryEngine) -> None:

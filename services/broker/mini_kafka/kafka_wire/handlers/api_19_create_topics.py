@@ -9,7 +9,7 @@
 from collections import Counter
 from typing import Any
 
-from mini_kafka.core.errors import BrokerError
+from mini_kafka.core.errors import BrokerError, InvalidPartitions
 from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.config_answers import topic_entries
@@ -86,6 +86,8 @@ def _partitions(call: Call, topic: Any) -> int | None:
     """Give the wanted number of partitions, None for the broker's default."""
     if topic.assignments:
         return _assigned(call, topic)
+    if topic.num_partitions != DEFAULT and topic.num_partitions < 1:
+        raise InvalidPartitions(f"a topic cannot have {topic.num_partitions} partitions: it has one or more")
     if topic.replication_factor not in {DEFAULT, 1}:
         raise _Refused(
             ErrorCode.INVALID_REPLICATION_FACTOR,

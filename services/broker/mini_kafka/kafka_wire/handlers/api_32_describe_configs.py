@@ -2,7 +2,7 @@
 
 - Configs without effect are shown as Kafka shows them. The broker's cannot be changed while it runs: read-only.
 - A list of names picks some; an empty list and null pick all. Names that are not known are left out.
-- 3 has types and, where asked, documentation, of which there is none here.
+- 3 has types and, where asked, documentation: what a config takes, and whether it has an effect here.
 - Groups and client metrics have no configs of their own here, and loggers' levels are not Kafka's affair.
 """
 
@@ -33,7 +33,7 @@ def handle(call: Call) -> bytes | Awaitable[bytes]:
     request = read_request(call.request)
     if len(request.resources) > RESOURCES_AT_ONCE:
         return _describe_many(call, request)
-    results = [_describe(call, resource, synonyms=request.include_synonyms) for resource in request.resources]
+    results = [_describe(call, resource, request) for resource in request.resources]
     return respond(call, results=results)
 
 
@@ -42,20 +42,23 @@ async def _describe_many(call: Call, request: Any) -> bytes:
     results = []
     for resource in request.resources:
         await pace.step()
-        results.append(_describe(call, resource, synonyms=request.include_synonyms))
+        results.append(_describe(call, resource, request))
     return await respond_aside(call, results=results)
 
 
-def _describe(call: Call, resource: Any, *, synonyms: bool) -> dict[str, Any]:
+def _describe(call: Call, resource: Any, request: Any) -> dict[str, Any]:
     result = {"resource_type": resource.resource_type, "resource_name": resource.resource_name, "error_message": ""}
     try:
-        entries = _entries(call, resource, synonyms=synonyms)
+        entries = _entries(call, resource, synonyms=request.include_synonyms)
     except BrokerError as error:
         return result | {"error_code": kafka_code(error), "error_message": str(error), "configs": []}
     if isinstance(entries, str):
         return result | {"error_code": ErrorCode.INVALID_REQUEST, "error_message": entries, "configs": []}
     wanted = set(resource.configuration_keys or ())
-    return result | {"configs": [entry for entry in entries if not wanted or entry["name"] in wanted]}
+    entries = [entry for entry in entries if not wanted or entry["name"] in wanted]
+    if not getattr(request, "include_documentation", False):
+        entries = [entry | {"documentation": None} for entry in entries]
+    return result | {"configs": entries}
 
 
 def _entries(call: Call, resource: Any, *, synonyms: bool) -> list[dict[str, Any]] | str:

@@ -2,7 +2,7 @@
 
 - Topics come by name; without names, all of them. A page holds at most `response_partition_limit` partitions, one at
   least and 2,000 at most, and the answer's cursor says where the next one begins.
-- A cursor whose topic is gone goes on at the next one.
+- A cursor whose topic is gone goes on at the next one; where topics are named, it has to be one of them.
 """
 
 from collections.abc import Awaitable
@@ -38,7 +38,8 @@ def _page(call: Call) -> dict[str, Any]:
         names = [shape.name for shape in call.engine.topic_shapes()]
     first = 0
     if request.cursor is not None:
-        if request.cursor.partition_index < 0:
+        is_unnamed = bool(request.topics) and request.cursor.topic_name not in names
+        if is_unnamed or request.cursor.partition_index < 0:
             return _refused(names)
         first = request.cursor.partition_index
         names = [name for name in names if name >= request.cursor.topic_name]

@@ -17,14 +17,15 @@ class NotAChange(Exception):
 
 
 def answer(call: Call, request: Any, change_topic: Callable[[Any], None]) -> bytes:
-    """Change each resource by itself; only topics can be changed."""
+    """Change each resource by itself; only topics can be changed, and nothing of the broker."""
     counts = Counter((resource.resource_type, resource.resource_name) for resource in request.resources)
     responses = []
     for resource in request.resources:
         code, message = ErrorCode.NONE, ""
         try:
             _check_resource(call, resource, counts[resource.resource_type, resource.resource_name])
-            change_topic(resource)
+            if resource.resource_type == TOPIC:
+                change_topic(resource)
         except BrokerError as error:
             code, message = kafka_code(error), str(error)
         except NotAChange as error:
@@ -47,6 +48,8 @@ def _check_resource(call: Call, resource: Any, count: int) -> None:
         node_id = call.connection.identity.node_id
         if resource.resource_name not in {"", str(node_id)}:
             raise NotAChange(f"this is broker {node_id}, not {resource.resource_name!r}")
+        if not resource.configs:
+            return
         raise NotAChange("a broker's configs are its settings, and do not change while it runs: start it with others")
     if resource.resource_type != TOPIC:
         raise NotAChange(f"resources of type {resource.resource_type} have no configs that could be changed here")

@@ -56,6 +56,7 @@ def test_validate_only_says_what_would_be_and_makes_nothing() -> None:
     [
         (new("none", 0), "invalid_partitions"),
         (new("none", -2), "invalid_partitions"),
+        (new("none", 0, 2), "invalid_partitions"),
         (new("none", 1, 3), "invalid_replication_factor"),
         (new("none", 1, 0), "invalid_replication_factor"),
         (new("bad name"), "invalid_topic_exception"),

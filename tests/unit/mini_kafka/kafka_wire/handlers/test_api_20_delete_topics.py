@@ -36,6 +36,17 @@ def test_a_topic_is_deleted_by_its_id_and_no_other_of_its_name() -> None:
     tell_kafka(story)
 
 
+def test_a_topic_that_is_there_by_its_name_and_by_its_id_is_refused_once_and_stays() -> None:
+    async def story(client: KafkaClient) -> None:
+        made = await client.engine.create_topic(client.caller, "orders")
+        wanted = [{"name": "orders"}, {"topic_id": made.topic_id}]
+        (refused,) = (await client.ask("DeleteTopics", topics=wanted)).responses
+        assert (refused.error_code.name, refused.name, refused.topic_id) == ("invalid_request", "orders", made.topic_id)
+        assert client.engine.topic_shape("orders") is not None
+
+    tell_kafka(story)
+
+
 def test_a_topic_is_named_by_its_name_or_its_id_and_once() -> None:
     async def story(client: KafkaClient) -> None:
         await client.engine.create_topic(client.caller, "orders")

@@ -25,3 +25,21 @@ def test_who_asks_for_controllers_is_told_that_this_is_a_broker() -> None:
         assert (answer.error_code.name, answer.brokers) == ("mismatched_endpoint_type", ())
 
     tell_kafka(story)
+
+
+def test_who_asks_for_neither_is_told_that_there_is_no_such_endpoint() -> None:
+    async def story(client: KafkaClient) -> None:
+        answer = await client.ask("DescribeCluster", 1, endpoint_type=9)
+        assert (answer.error_code.name, answer.brokers) == ("unsupported_endpoint_type", ())
+
+    tell_kafka(story)
+
+
+@pytest.mark.parametrize("version", [0, 1, 2])
+def test_what_a_caller_may_do_is_told_to_who_asks(version: int) -> None:
+    async def story(client: KafkaClient) -> None:
+        asked = await client.ask("DescribeCluster", version, include_cluster_authorized_operations=True)
+        assert asked.cluster_authorized_operations == 8096  # as Apache Kafka without access rights says
+        assert (await client.ask("DescribeCluster", version)).cluster_authorized_operations == -(2**31)
+
+    tell_kafka(story)

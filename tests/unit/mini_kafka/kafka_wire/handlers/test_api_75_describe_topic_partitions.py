@@ -87,3 +87,15 @@ def test_a_cursor_before_the_first_partition_is_refused() -> None:
         assert [topic.error_code.name for topic in page.topics] == ["invalid_request"]
 
     tell_kafka(story)
+
+
+def test_a_cursor_names_one_of_the_topics_that_are_asked_for() -> None:
+    async def story(client: KafkaClient) -> None:
+        await with_topics(client)
+        cursor = {"topic_name": "aa", "partition_index": 0}
+        page = await client.ask("DescribeTopicPartitions", topics=[{"name": "b"}], cursor=cursor)
+        assert [(topic.name, topic.error_code.name) for topic in page.topics] == [("b", "invalid_request")]
+        page = await client.ask("DescribeTopicPartitions", topics=[], cursor=cursor)
+        assert [topic.name for topic in page.topics] == ["b", "c"]
+
+    tell_kafka(story)

@@ -54,9 +54,12 @@ def test_every_config_of_a_topic_is_shown_with_where_its_value_comes_from(versio
         found = {entry.name: entry for entry in result.configs}
         assert (found["retention.ms"].value, found["retention.ms"].config_source) == ("5000", OVERRIDE)
         assert (found["flush.ms"].value, found["flush.ms"].config_source) == (str(2**63 - 1), DEFAULT)
+        # Kafka has no default of log.retention.ms, but one of log.retention.hours, and names neither.
         assert [(s.name, s.value, s.source) for s in found["retention.ms"].synonyms] == [
-            ("retention.ms", "5000", OVERRIDE),
-            ("log.retention.ms", "604800000", DEFAULT),
+            ("retention.ms", "5000", OVERRIDE)
+        ]
+        assert [(s.name, s.value, s.source) for s in found["cleanup.policy"].synonyms] == [
+            ("log.cleanup.policy", "delete", DEFAULT)
         ]
         assert found["follower.replication.throttled.replicas"].synonyms == ()
         assert not any(entry.read_only or entry.is_sensitive for entry in result.configs)
@@ -86,10 +89,99 @@ def test_a_setting_of_the_broker_is_the_source_of_a_topic_s_config() -> None:
         await with_topic(client)
         (entry,) = (await describe(client, TOPIC, "orders", keys=["retention.ms"], include_synonyms=True)).configs
         assert (entry.value, entry.config_source) == ("7", BROKER_SETTING)
+        assert [(s.name, s.value, s.source) for s in entry.synonyms] == [("log.retention.ms", "7", BROKER_SETTING)]
         (entry,) = (await describe(client, BROKER, "1", keys=["log.retention.ms"])).configs
         assert (entry.value, entry.config_source, entry.read_only) == ("7", BROKER_SETTING, True)
 
     tell_kafka(story, log_retention_ms=7)
+
+
+def test_documentation_says_what_a_config_takes_and_which_have_no_effect() -> None:
+    async def story(client: KafkaClient) -> None:
+        client.connection = Connection(
+            client.engine, BrokerIdentity(1, "c", kafka_settings(BrokerSettings())), ADVERTISED, "10.0.0.1"
+        )
+        await with_topic(client)
+        keys = ["message.timestamp.type", "segment.bytes"]
+        told, inert = (await describe(client, TOPIC, "orders", keys=keys, include_documentation=True)).configs
+        assert told.documentation == "Takes CreateTime or LogAppendTime."
+        assert inert.documentation.startswith("Takes an integer from 1048576 to 2147483647. ")
+        assert "without effect" in inert.documentation
+        keys = ["num.partitions", "num.io.threads"]
+        inert, told = (await describe(client, BROKER, "1", keys=keys, include_documentation=True)).configs
+        assert "without effect" in inert.documentation
+        assert "partitions a new topic gets" in told.documentation
+        assert (await describe(client, BROKER, "1", keys=keys)).configs[0].documentation is None
+
+    tell_kafka(story)
+
+
+def test_a_setting_that_nobody_set_is_shown_as_the_default() -> None:
+    async def story(client: KafkaClient) -> None:
+        chosen = BrokerSettings(num_partitions=3)
+        identity = BrokerIdentity(1, "c", kafka_settings(chosen))
+        client.connection = Connection(client.engine, identity, ADVERTISED, "10.0.0.1")
+        found = {entry.name: entry for entry in (await describe(client, BROKER, "1")).configs}
+        assert {name: (found[name].value, found[name].config_source) for name in (
+            "num.partitions", "group.max.size", "log.retention.ms", "log.retention.hours", "node.id",
+        )} == {
+            "num.partitions": ("3", BROKER_SETTING), "group.max.size": ("1000", DEFAULT),
+            "log.retention.ms": (None, DEFAULT), "log.retention.hours": ("168", DEFAULT),
+            "node.id": ("1", BROKER_SETTING),
+        }  # fmt: skip
+
+    tell_kafka(story)
+
+
+@pytest.mark.parametrize(("log_retention_ms", "hours"), [(7_200_000, "2"), (-1, "-1")])
+def test_a_setting_with_several_names_is_shown_under_each_in_its_unit(log_retention_ms: int, hours: str) -> None:
+    async def story(client: KafkaClient) -> None:
+        chosen = kafka_settings(BrokerSettings(log_retention_ms=log_retention_ms))
+        client.connection = Connection(client.engine, BrokerIdentity(1, "c", chosen), ADVERTISED, "10.0.0.1")
+        keys = ["log.retention.hours", "log.retention.ms"]
+        found = (await describe(client, BROKER, "1", keys=keys)).configs
+        assert [(entry.value, entry.config_source) for entry in found] == [
+            (hours, BROKER_SETTING),
+            (str(log_retention_ms), BROKER_SETTING),
+        ]
+
+    tell_kafka(story)
+
+
+def test_a_broker_of_which_nothing_is_to_be_changed_is_not_refused() -> None:
+    async def story(client: KafkaClient) -> None:
+        assert (await change(client, "1", kind=BROKER)).error_code == 0
+        assert (await change(client, "9", kind=BROKER)).error_code.name == "invalid_request"
+
+    tell_kafka(story)
+
+
+# As Apache Kafka 4.3.1 answers to the same values.
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("segment.ms", " 7 ", "none"),
+        ("preallocate", " TRUE ", "none"),
+        ("preallocate", "yes", "invalid_config"),
+        ("compression.gzip.level", "0", "invalid_config"),
+        ("compression.gzip.level", "-1", "none"),
+        ("compression.gzip.level", "10", "invalid_config"),
+        ("leader.replication.throttled.replicas", "*", "none"),
+        ("leader.replication.throttled.replicas", "0:1,1:1", "none"),
+        ("leader.replication.throttled.replicas", "", "none"),
+        ("leader.replication.throttled.replicas", "none", "invalid_config"),
+        ("message.timestamp.type", " LogAppendTime ", "none"),
+    ],
+)
+def test_values_are_taken_and_refused_as_kafka_does(name: str, value: str, code: str) -> None:
+    async def story(client: KafkaClient) -> None:
+        await with_topic(client)
+        answer = await change(client, "orders", (name, SET, value))
+        assert answer.error_code.name == code
+        if code == "none":
+            assert (await configs_of(client, "orders"))[name] == value.strip()
+
+    tell_kafka(story)
 
 
 def test_every_config_of_kafkas_broker_is_shown_and_secrets_are_not() -> None:
