@@ -24,12 +24,12 @@ class Client:
 
 def clients() -> tuple[Client, ...]:
     """List the clients with the versions that are pinned now."""
-    in_processes = ("tests/compat/test_log_clients.py", "tests/compat/test_consumer_groups.py")
+    in_processes = tuple(f"tests/compat/test_{what}.py" for what in ("log_clients", "consumer_groups", "admin_clients"))
     by_command = ("tests/compat/test_other_languages.py",)
     codecs = "gzip, snappy, lz4 and zstd"
     library = (
         "idempotence, headers, times, large records; groups whose members join, leave, crash and freeze; "
-        "commits of every kind"
+        "commits of every kind; administration"
     )
     return (
         Client(

@@ -25,8 +25,8 @@ BOOTSTRAP = ("--bootstrap-server", "broker:9092")
 _BOOTSTRAP_FIRST = {"kafka-features", "kafka-transactions"}
 """Tools that want the address before their subcommand; kafka-cluster wants it after it."""
 
-_ARCHIVE = "-XX:+AutoCreateSharedArchive -XX:SharedArchiveFile=/tmp/tools.jsa"
-_QUICK_START = f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto {_ARCHIVE}"
+_QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+AutoCreateSharedArchive -XX:SharedArchiveFile=/tmp/tools.jsa -Xlog:disable"
+"""No collector: the image's scripts choose one, and two are refused. What the JVM has to say would go to stdout."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,9 @@ def topic_entries(
         broker = settings.get(broker_name)
         below = BROKER_SETTING if broker is not None and broker.is_set else DEFAULT
         chain = [{"name": entry.name, "value": entry.value, "source": TOPIC_OVERRIDE}] if entry.is_override else []
-        if broker_name in _kafka_defaults():
+        # Kafka names no default that stands under another name: log.retention.ms has none, log.retention.hours has.
+        _, kafka_default = _kafka_defaults().get(broker_name, ("", None))
+        if kafka_default is not None or below == BROKER_SETTING:
             chain += [{"name": broker_name, "value": entry.default, "source": below}]
         source = TOPIC_OVERRIDE if entry.is_override else below
         yield _entry(entry.name, entry.kind, entry.value, source, chain if synonyms else [], read_only=False)

@@ -55,9 +55,13 @@ def test_every_config_of_a_topic_is_shown_with_where_its_value_comes_from(versio
         assert (found["retention.ms"].value, found["retention.ms"].config_source) == ("5000", OVERRIDE)
         assert (found["flush.ms"].value, found["flush.ms"].config_source) == (str(2**63 - 1), DEFAULT)
         assert [(s.name, s.value, s.source) for s in found["retention.ms"].synonyms] == [
-            ("retention.ms", "5000", OVERRIDE),
-            ("log.retention.ms", "604800000", DEFAULT),
+            ("retention.ms", "5000", OVERRIDE)
         ]
+        assert [(s.name, s.value, s.source) for s in found["retention.bytes"].synonyms] == [
+            ("log.retention.bytes", "-1", DEFAULT)
+        ]
+        # Under these names Kafka's broker has no default: it counts in hours, or has another one for each topic.
+        assert [found[name].synonyms for name in ("flush.ms", "segment.ms", "segment.jitter.ms")] == [()] * 3
         assert found["follower.replication.throttled.replicas"].synonyms == ()
         assert not any(entry.read_only or entry.is_sensitive for entry in result.configs)
         if version >= 3:
@@ -86,6 +90,7 @@ def test_a_setting_of_the_broker_is_the_source_of_a_topic_s_config() -> None:
         await with_topic(client)
         (entry,) = (await describe(client, TOPIC, "orders", keys=["retention.ms"], include_synonyms=True)).configs
         assert (entry.value, entry.config_source) == ("7", BROKER_SETTING)
+        assert [(s.name, s.value, s.source) for s in entry.synonyms] == [("log.retention.ms", "7", BROKER_SETTING)]
         (entry,) = (await describe(client, BROKER, "1", keys=["log.retention.ms"])).configs
         assert (entry.value, entry.config_source, entry.read_only) == ("7", BROKER_SETTING, True)
 
