@@ -15,7 +15,7 @@ MAKE_VENV := $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PACKAGES := services shared demo bench tests
 
-.PHONY: help setup demo up down logs ps check test bench lock clean
+.PHONY: help setup demo up down logs ps check test compat bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -60,6 +60,10 @@ check: $(VENV)/dev.stamp ## formatting, lint, types, import contracts, unit and 
 
 test: check ## every test, with containers and the compose stack
 	@$(BIN)/pytest tests
+
+compat: $(VENV)/dev.stamp ## run Kafka's clients against the broker, and write docs/compatibility.md
+	@$(BIN)/pytest tests/compat
+	@$(BIN)/python -m tests.compat.document
 
 bench: $(VENV)/dev.stamp ## measure this broker and its peers, side by side
 	@$(BIN)/python -m bench

@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.image import DockerImage
 
 from tests.integration.engine import docker
+from tests.integration.images import SERVICES, build_image
 from tests.integration.programs import BIN, FREE_PORTS, Program
-from tests.integration.stack import IMAGE_TAG, ROOT, Stack
+from tests.integration.stack import Stack
 
-SERVICES = ("broker", "producer", "consumer")
-_IMAGES = {"broker": "mini-kafka", "producer": "mini-kafka-producer", "consumer": "mini-kafka-consumer"}
 _OURS = ("MINI_KAFKA_", "PRODUCER_", "CONSUMER_", "BROKER_URL", "COMPOSE_", "PUBLISHED_HTTP", "IMAGE_TAG")
 
 MakeStack = Callable[..., Stack]
@@ -44,17 +42,8 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def images() -> dict[str, str]:
-    """Build the three images with the engine's classic builder; a later run finds its layers again."""
-    tags = {service: f"{name}:{IMAGE_TAG}" for service, name in _IMAGES.items()}
-    for service, tag in tags.items():
-        dockerfile = f"services/{service}/Dockerfile"
-        image = DockerImage(ROOT, tag=tag, dockerfile_path=dockerfile, clean_up=False, rm=True, forcerm=True)
-        try:
-            image.build()
-        except Exception as error:
-            error.add_note("".join(event.get("stream", "") for event in getattr(error, "build_log", ())))
-            raise
-    return tags
+    """Build the three images."""
+    return {service: build_image(service) for service in SERVICES}
 
 
 class RunImage:

@@ -68,6 +68,21 @@ NOT_RUN_HERE = {
         "tests/contract/test_observability_files.py::"
         "test_a_query_is_promql_about_metrics_and_labels_that_the_broker_has",
     ),
+    **dict.fromkeys(
+        (
+            "echo 'two teas' | kcat -b 127.0.0.1:9092 -P -t orders",
+            "kcat -b 127.0.0.1:9092 -X auto.offset.reset=earliest -c 1 -G kitchen orders",
+        ),
+        Elsewhere(
+            "needs kcat, which only CI must have",
+            "tests/compat/test_other_languages.py::test_what_a_client_produces_is_read_over_http_and_in_a_group",
+        ),
+    ),
+    "docker run --rm --network host apache/kafka:4.3.1 /opt/kafka/bin/kafka-topics.sh "
+    "--bootstrap-server 127.0.0.1:9092 --list": Elsewhere(
+        "needs the host's network, which Docker on a Mac has not",
+        "tests/compat/test_jvm_tools.py::test_topics_are_created_described_grown_listed_and_deleted",
+    ),
     "docker compose --profile observability down": Elsewhere("ends what the command above would have started"),
 }
 UNTIL_CTRL_C: dict[str, int | None] = {

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.integration.conftest import SERVICES, RunImage
+from tests.integration.conftest import RunImage
 from tests.integration.deadlines import wait_until
 from tests.integration.engine import docker, inspect, log_lines, stop
+from tests.integration.images import SERVICES
 
 pytestmark = pytest.mark.docker
 

@@ -5,9 +5,10 @@ import re
 import pytest
 import requests
 
-from tests.integration.conftest import SERVICES, MakeStack
+from tests.integration.conftest import MakeStack
 from tests.integration.deadlines import wait_until
 from tests.integration.engine import docker, inspect, stop
+from tests.integration.images import SERVICES
 from tests.integration.stack import Stack, got, sent
 
 pytestmark = pytest.mark.docker

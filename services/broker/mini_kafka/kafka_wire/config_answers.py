@@ -83,6 +83,7 @@ def topic_entries(
         broker = settings.get(broker_name)
         below = BROKER_SETTING if broker is not None and broker.is_set else DEFAULT
         chain = [{"name": entry.name, "value": entry.value, "source": TOPIC_OVERRIDE}] if entry.is_override else []
+        # Kafka names no default that stands under another name: log.retention.ms has none, log.retention.hours has.
         _, default = _kafka_defaults().get(broker_name, ("", None))
         if default is not None or below == BROKER_SETTING:
             chain += [{"name": broker_name, "value": entry.default, "source": below}]

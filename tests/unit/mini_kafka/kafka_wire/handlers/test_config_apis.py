@@ -61,6 +61,11 @@ def test_every_config_of_a_topic_is_shown_with_where_its_value_comes_from(versio
         assert [(s.name, s.value, s.source) for s in found["cleanup.policy"].synonyms] == [
             ("log.cleanup.policy", "delete", DEFAULT)
         ]
+        assert [(s.name, s.value, s.source) for s in found["retention.bytes"].synonyms] == [
+            ("log.retention.bytes", "-1", DEFAULT)
+        ]
+        # Under these names Kafka's broker has no default: it counts in hours, or has another one for each topic.
+        assert [found[name].synonyms for name in ("flush.ms", "segment.ms", "segment.jitter.ms")] == [()] * 3
         assert found["follower.replication.throttled.replicas"].synonyms == ()
         assert not any(entry.read_only or entry.is_sensitive for entry in result.configs)
         if version >= 3:

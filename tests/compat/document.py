@@ -1,0 +1,94 @@
+"""Writes `docs/compatibility.md` from what the code and the tests know: clients, APIs, configs, differences.
+
+`make compat` runs the clients first. This runs nothing: versions come from the pinned requirements, APIs from the
+registry, and a test holds the document equal to what this would write.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mini_kafka.core.inert_configs import INERT_CONFIGS
+from mini_kafka.kafka_wire.registry import APIS
+from tests.compat.clients import APACHE_KAFKA_VERSION, ROOT, clients
+from tests.compat.differential.differences import ALLOWED
+
+DOCUMENT = ROOT / "docs" / "compatibility.md"
+
+_TEXT = """\
+# Compatibility
+
+<!-- written by make compat: change tests/compat/document.py, or what it reads -->
+
+To a Kafka client Mini Kafka is an Apache Kafka {version} of one node. [The README](../README.md#kafka-clients) says how
+to point a client at it.
+
+## Clients
+
+Tests run these clients against a broker, and compare what they did with what the HTTP API shows. Where Docker or a
+client is missing they are skipped with the reason, and in CI they fail.
+
+{clients}
+
+[What the clients found](../tests/compat/FINDINGS.md) says which tools work, and what is different for their users.
+
+## APIs
+
+The versions are those of Apache Kafka {version}, but for what is [left
+out](../services/broker/mini_kafka/kafka_wire/SKIPPED.md): transactions, the consumer protocol of KIP-848, share groups,
+authentication and access rights.
+
+{apis}
+
+## Configs without effect
+
+These configs of a topic are about files and replicas. They are checked, kept and shown, and change nothing in RAM.
+
+{configs}
+
+## Differences from Apache Kafka
+
+The same requests go to both brokers, and the answers are compared field by field. They may differ where a pattern
+matches the script, the step and the field, and for this reason:
+
+{differences}
+"""
+
+
+def written() -> str:
+    """Make the document's text."""
+    return _TEXT.format(
+        version=APACHE_KAFKA_VERSION,
+        clients=_table(
+            ("client", "language", "version", "what the tests do", "in"),
+            ((it.name, it.language, it.version, it.proves, _links(it.tests)) for it in clients()),
+        ),
+        apis=_table(
+            ("key", "API", "versions"),
+            ((str(it.key), it.name, _range(it.lowest, it.highest)) for it in APIS.values()),
+        ),
+        configs=_table(
+            ("config", "type", "default", "takes"),
+            (
+                (f"`{name}`", it.kind, f"`{it.default}`" if it.default else "", it.allowed)
+                for name, it in INERT_CONFIGS.items()
+            ),
+        ),
+        differences="\n".join(f"- `{it.place}`: {it.reason}" for it in ALLOWED),
+    )
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _links(tests: Iterable[str]) -> str:
+    return ", ".join(f"[{Path(test).stem}](../{test})" for test in tests)
+
+
+def _range(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(written())
