@@ -16,7 +16,12 @@ JOINED_BELOW_BYTES = 16 * 1024
 READ_COMMITTED = 1
 NO_REPLICA = -1
 
-_SIZES = struct.Struct(">iii")
+_SIZES = struct.Struct(">iiib")
+_SESSION = struct.Struct(">ii")
+_PARTITION = struct.Struct(">iiqiqi")
+_PARTITION_9 = struct.Struct(">iiqqi")
+_PARTITION_5 = struct.Struct(">iqqi")
+_PARTITION_4 = struct.Struct(">iqi")
 _HEAD = struct.Struct(">ihi")
 _BOUNDS = struct.Struct(">ihqq")
 _BOUNDS_AND_START = struct.Struct(">ihqqq")
@@ -46,11 +51,9 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
     reader = Reader(body)
     flexible = version >= 12
     replica_id = reader.int32() if version <= 14 else NO_REPLICA
-    max_wait_ms, min_bytes, max_bytes = reader.numbers(_SIZES)
-    is_committed = reader.int8() == READ_COMMITTED
-    session_id, session_epoch = NO_SESSION, FINAL_EPOCH
-    if version >= 7:
-        session_id, session_epoch = reader.int32(), reader.int32()
+    max_wait_ms, min_bytes, max_bytes, isolation = reader.numbers(_SIZES)
+    is_committed = isolation == READ_COMMITTED
+    session_id, session_epoch = reader.numbers(_SESSION) if version >= 7 else (NO_SESSION, FINAL_EPOCH)
     topic_key: Callable[[], TopicKey] = reader.uuid if version >= 13 else lambda: reader.string(flexible=flexible)
     partitions: list[FetchPartition] = []
     for _ in range(reader.array_length(flexible=flexible) or 0):
@@ -79,15 +82,16 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
 
 def _read_partition(reader: Reader, version: int, topic: TopicKey) -> FetchPartition:
     """Read one partition of a request: what its version has."""
-    partition = reader.int32()
-    leader_epoch = reader.int32() if version >= 9 else -1
-    fetch_offset = reader.int64()
-    last_fetched_epoch = reader.int32() if version >= 12 else -1
-    if version >= 5:
-        reader.int64()  # the log start offset of a replica
-    max_bytes = reader.int32()
-    if version >= 12:
+    leader_epoch = last_fetched_epoch = -1
+    if version >= 12:  # the number before the last is the log start offset of a replica
+        partition, leader_epoch, fetch_offset, last_fetched_epoch, _, max_bytes = reader.numbers(_PARTITION)
         reader.skip_tags()
+    elif version >= 9:
+        partition, leader_epoch, fetch_offset, _, max_bytes = reader.numbers(_PARTITION_9)
+    elif version >= 5:
+        partition, fetch_offset, _, max_bytes = reader.numbers(_PARTITION_5)
+    else:
+        partition, fetch_offset, max_bytes = reader.numbers(_PARTITION_4)
     return FetchPartition(topic, partition, fetch_offset, max_bytes, leader_epoch, last_fetched_epoch)
 
 

@@ -13,6 +13,7 @@ from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
 from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader, array_length, string
 
 _NOTHING = memoryview(b"")
+_ACKS_AND_TIMEOUT = struct.Struct(">hi")
 _PLACE = struct.Struct(">ihqq")
 _PLACE_AND_START = struct.Struct(">ihqqq")
 
@@ -36,8 +37,7 @@ def read_request(body: memoryview, version: int) -> ProduceRequest:
     reader = Reader(body)
     flexible = version >= 9
     reader.nullable_string(flexible=flexible)  # the transactional id: the batches say themselves what they belong to
-    acks = reader.int16()
-    reader.int32()  # how long to wait for replicas
+    acks, _ = reader.numbers(_ACKS_AND_TIMEOUT)  # how long to wait for replicas, which there are not
     key: Callable[[], TopicKey] = reader.uuid if version >= 13 else lambda: reader.string(flexible=flexible)
     topics = []
     for _ in range(reader.array_length(flexible=flexible) or 0):
