@@ -9,6 +9,7 @@ from uuid import UUID
 from mini_kafka.core.fetch_session import FINAL_EPOCH, NO_SESSION, FetchPartition
 from mini_kafka.engine.raw_log_port import FetchedPartition, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
+from mini_kafka.kafka_wire.message_reader import MessageReader
 from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader, array_length, string, uvarint
 
 JOINED_BELOW_BYTES = 16 * 1024
@@ -46,9 +47,9 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
     """Read a request's body.
 
     Raises:
-        WireError: it is not what this version says.
+        WireError: it is not what this version says, or it names too many partitions.
     """
-    reader = Reader(body)
+    reader = MessageReader(body)
     flexible = version >= 12
     replica_id = reader.int32() if version <= 14 else NO_REPLICA
     max_wait_ms, min_bytes, max_bytes, isolation = reader.numbers(_SIZES)
@@ -59,6 +60,7 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
     for _ in range(reader.array_length(flexible=flexible) or 0):
         topic = topic_key()
         count = reader.array_length(flexible=flexible, least=16) or 0
+        reader.count(1 + count)
         partitions += [_read_partition(reader, version, topic) for _ in range(count)]
         if flexible:
             reader.skip_tags()
@@ -66,9 +68,9 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
     if version >= 7:
         for _ in range(reader.array_length(flexible=flexible) or 0):
             topic = topic_key()
-            forgotten += (
-                (topic, partition) for partition in reader.array(reader.int32, flexible=flexible, least=4) or ()
-            )
+            count = reader.array_length(flexible=flexible, least=4) or 0
+            reader.count(1 + count)
+            forgotten += [(topic, reader.int32()) for _ in range(count)]
             if flexible:
                 reader.skip_tags()
     if version >= 11:
