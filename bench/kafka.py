@@ -29,7 +29,7 @@ class Work(NamedTuple):
     """What clients do: the kind of work, how much of it in all, the size of a value, and in how many processes."""
 
     kind: str
-    count: int
+    amount: int
     size: int
     processes: tuple[int, ...] = (1,)
 
@@ -49,7 +49,7 @@ PARTITIONS = Work("partitions", 5_000, 100)
 
 def measure(broker: Broker, work: Work, topic: str, processes: int) -> Numbers:
     """Let clients do the same work at once, and add up what they did."""
-    cpu, count = broker.process.cpu_seconds(), str(work.count // processes)
+    cpu, count = broker.process.cpu_seconds(), str(work.amount // processes)
     topics = [topic if work.kind != "crowd" else f"{topic}-{number}" for number in range(processes)]
     clients = [
         subprocess.Popen(
@@ -59,11 +59,8 @@ def measure(broker: Broker, work: Work, topic: str, processes: int) -> Numbers:
         for its_topic in topics
     ]
     results: list[Numbers] = [json.loads(client.communicate(timeout=600)[0]) for client in clients]
-    numbers = {
-        name: (sum if name in SUMMED else fmean)(result[name] for result in results)  # type: ignore[operator]
-        for name in results[0]
-    }
-    return numbers | {"broker_us": (broker.process.cpu_seconds() - cpu) / work.count * 1e6}
+    numbers = {name: (sum if name in SUMMED else fmean)(result[name] for result in results) for name in results[0]}
+    return numbers | {"broker_us": (broker.process.cpu_seconds() - cpu) / work.amount * 1e6}
 
 
 def measure_broker(broker: Broker) -> dict[str, Numbers]:
