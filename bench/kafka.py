@@ -10,6 +10,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from statistics import fmean, median
 from typing import NamedTuple
 from uuid import uuid4
@@ -19,6 +20,7 @@ from bench.kafka_brokers import APACHE, OURS, Broker, brokers
 from bench.kafka_raw import one_by_one
 
 RAW_REQUESTS = 3000
+BARE = "one by one from a bare socket"
 SUMMED = {"records_s", "requests_s"}
 BUSY_CLIENT = 0.9
 """From this share of a core on the client is the limit."""
@@ -63,33 +65,37 @@ def measure(broker: Broker, work: Work, topic: str, processes: int) -> Numbers:
     return numbers | {"broker_us": (broker.process.cpu_seconds() - cpu) / work.amount * 1e6}
 
 
-def measure_broker(broker: Broker) -> dict[str, Numbers]:
-    """Do all work once, with a topic of its own for each size."""
+def measure_broker(broker: Broker) -> Iterator[tuple[str, Numbers]]:
+    """Do all work once, with a topic of its own for each size, and name each result."""
     run = uuid4().hex[:8]
-    rows: dict[str, Numbers] = {}
     for name, work in WORK.items():
         topic = f"bench-{run}-{work.size}" if work.kind in {"produce", "consume"} else f"bench-{run}-{work.kind}"
         for processes in work.processes:
             label = name if processes == 1 or len(work.processes) == 1 else f"{name}, {processes} clients"
-            rows[label] = measure(broker, work, topic, processes)
+            yield label, measure(broker, work, topic, processes)
     raw = f"bench-{run}-raw"
     kafka_raw.create_topic(broker.address, raw)
     request = kafka_raw.produce_frame(raw, [b"x" * 100])
-    rows["the same from a bare socket"] = _percentiles(one_by_one(broker.address, request, raw, RAW_REQUESTS))
-    rows["memory"] = {"loaded_MiB": broker.process.resident_mib()}
+    yield BARE, _percentiles(one_by_one(broker.address, request, raw, RAW_REQUESTS))
+    yield "loaded memory", {"MiB": broker.process.resident_mib()}
     if broker.started_s:  # 5,000 partitions are not for a broker that others use
-        rows["memory"] |= {"idle_MiB": broker.idle_mib}
-        rows["start to first answer"] = {"seconds": broker.started_s}
-        rows["5,000 partitions"] = measure(broker, PARTITIONS, f"bench-{run}-partitions", 1)
-    return rows
+        yield "memory at rest", {"MiB": broker.idle_mib}
+        yield "start to first answer", {"seconds": broker.started_s}
+        yield "5,000 partitions", measure(broker, PARTITIONS, f"bench-{run}-partitions", 1)
 
 
 def _percentiles(times: list[float]) -> Numbers:
     return {"p50_ms": times[len(times) // 2], "p99_ms": times[len(times) * 99 // 100]}
 
 
+def _line(name: str, numbers: Numbers) -> str:
+    shown = "  ".join(f"{key} {value:,.2f}" for key, value in numbers.items())
+    is_limit = numbers.get("client_cores", 0) > BUSY_CLIENT
+    return f"{name:13} {shown}" + ("  (the client was the limit)" if is_limit else "")
+
+
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure, and print each result as it comes, and a table at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--apache", metavar="HOST:PORT", help="an Apache Kafka that runs, to compare with")
     parser.add_argument("--rounds", type=int, default=5)
@@ -97,23 +103,21 @@ def main() -> None:
     rows: dict[tuple[str, str], list[Numbers]] = {}
     starts = brokers(arguments.apache)
     for number in range(arguments.rounds):
-        for name in sorted(starts, reverse=number % 2 == 1):
-            with starts[name]() as broker:
-                for work, numbers in measure_broker(broker).items():
-                    rows.setdefault((work, name), []).append(numbers)
         with kafka_raw.echo() as address:
             request = kafka_raw.produce_frame("echo", [b"x" * 100])
             echoed = _percentiles(one_by_one(address, request, None, RAW_REQUESTS))
-            rows.setdefault(("the same from a bare socket", "asyncio echo"), []).append(echoed)
+            rows.setdefault((BARE, "asyncio echo"), []).append(echoed)
+        for name in sorted(starts, reverse=number % 2 == 0):
+            with starts[name]() as broker:
+                for work, numbers in measure_broker(broker):
+                    print(f"round {number + 1}: {work:40} {_line(name, numbers)}", flush=True)
+                    rows.setdefault((work, name), []).append(numbers)
     print(f"medians of {arguments.rounds} rounds")
     for work in dict.fromkeys(work for work, _ in rows):
         print(f"  {work}")
         for name in (OURS, APACHE, "asyncio echo"):
             if results := rows.get((work, name)):
-                numbers = {key: median(result[key] for result in results) for key in results[0]}
-                is_limit = numbers.get("client_cores", 0) > BUSY_CLIENT
-                print(f"    {name:13}", "  ".join(f"{key} {value:,.2f}" for key, value in numbers.items()),
-                      " (the client was the limit)" if is_limit else "")  # fmt: skip
+                print("   ", _line(name, {key: median(result[key] for result in results) for key in results[0]}))
 
 
 if __name__ == "__main__":
