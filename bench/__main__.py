@@ -1,7 +1,17 @@
 """Run every benchmark, one after the other."""
 
-from bench import http_batch, http_publish, in_flight, loop_holds, memory, memory_live, startup
+from bench import (
+    http_batch,
+    http_publish,
+    in_flight,
+    kafka,
+    kafka_waiting,
+    loop_holds,
+    memory,
+    memory_live,
+    startup,
+)
 
-for benchmark in (startup, memory, memory_live, in_flight, loop_holds, http_publish, http_batch):
+for benchmark in (startup, memory, memory_live, in_flight, loop_holds, http_publish, http_batch, kafka, kafka_waiting):
     print(f"\n## {benchmark.__name__}\n")
     benchmark.main()

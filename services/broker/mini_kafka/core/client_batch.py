@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from aiokafka.record.util import calc_crc32c
+from crc32c import crc32c
 
 from mini_kafka.core import record_batch
 from mini_kafka.core.decompression import CODECS, Undecodable, decompress
@@ -81,7 +81,7 @@ def check(records: memoryview, config: TopicConfig, now_ms: int, *, may_be_zstd:
         raise InvalidBatch(f"the batch has base offset {base_offset}: a producer's batches begin at offset 0")
     if size > config.max_message_bytes:
         raise BatchTooLarge(size, config.max_message_bytes)
-    if crc != calc_crc32c(data[record_batch.CHECKED_FROM :]):
+    if crc != crc32c(data[record_batch.CHECKED_FROM :]):
         raise CorruptBatch(f"the batch's bytes do not have its CRC-32C ({crc}): it was damaged on the way")
     _check_fields(attributes, count, last_offset_delta, producer_id, base_sequence)
     if count * _LEAST_RECORD_BYTES > (record_batch.MAX_BATCH_BYTES if codec else size - record_batch.HEADER_BYTES):

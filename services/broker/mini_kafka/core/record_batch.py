@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
-from aiokafka.record.util import calc_crc32c
+from crc32c import crc32c
 
 from mini_kafka.core.errors import RecordTooLarge
 
@@ -139,7 +139,7 @@ def stamp_create_time(batch: bytearray, max_timestamp_ms: int) -> None:
 
 
 def _seal(batch: bytearray) -> None:
-    _CRC.pack_into(batch, _CRC_AT, calc_crc32c(memoryview(batch)[_ATTRIBUTES_AT:]))
+    _CRC.pack_into(batch, _CRC_AT, crc32c(memoryview(batch)[_ATTRIBUTES_AT:]))
 
 
 def base_offset(batch: bytes | bytearray) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mini_kafka.engine.log_port import LogEngine
 from mini_kafka.engine.port import Caller
@@ -38,8 +38,7 @@ class Api:
         return version >= self.flexible_from
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request as the session found it: the header's values, and the body as it came."""
 
     api: Api
@@ -77,8 +76,7 @@ class Connection:
     peer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request on its way through its handler."""
 
     request: Request

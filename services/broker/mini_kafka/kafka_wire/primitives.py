@@ -102,11 +102,12 @@ class Reader:
 
     def take(self, length: int) -> memoryview:
         """Give the next `length` bytes as a view; whoever keeps them copies them."""
-        if not 0 <= length <= self.left:
-            raise WireError(f"a length of {length} is claimed, and {self.left} bytes are left")
         start = self.position
-        self.position += length
-        return memoryview(self.data)[start : self.position]
+        end = start + length
+        if length < 0 or end > len(self.data):
+            raise WireError(f"a length of {length} is claimed, and {self.left} bytes are left")
+        self.position = end
+        return memoryview(self.data)[start:end]
 
     def uuid(self) -> UUID:
         """Read a UUID."""

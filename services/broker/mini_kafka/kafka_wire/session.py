@@ -4,6 +4,7 @@ One request is in work at a time, as in Kafka; what the peer sends meanwhile is 
 session wants no more data. Nothing is set aside for what a peer only claims to send.
 """
 
+import struct
 from collections.abc import Mapping
 
 from mini_kafka.kafka_wire.call import Answer, Api, Request
@@ -13,8 +14,10 @@ from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader
 MAX_WAITING_BYTES = 256 * 1024
 """What a peer may send ahead while a request of its own is in work: more only costs memory."""
 API_VERSIONS = 18
-LEAST_HEADER_BYTES = 8
+LEAST_HEADER_BYTES = 8  # key, version, correlation id
 _SIZE_BYTES = 4
+_HEADER = struct.Struct(">hhi")
+_RESPONSE_HEADER = struct.Struct(">ii")
 
 _OTHER_PROTOCOLS = {
     **dict.fromkeys((b"GET ", b"POST", b"PUT ", b"HEAD", b"DELE", b"OPTI", b"PATC", b"PRI "), "an HTTP request"),
@@ -83,7 +86,7 @@ class Session:
         # ApiVersions is answered with the oldest header, which every client understands (KIP-511).
         tags = NO_TAGS if request.is_flexible and request.api.key != API_VERSIONS else b""
         size = INT32.size + len(tags) + sum(map(len, parts))
-        self._outgoing.append(INT32.pack(size) + INT32.pack(request.correlation_id) + tags)
+        self._outgoing.append(_RESPONSE_HEADER.pack(size, request.correlation_id) + tags)
         self._outgoing += parts
         self.outgoing_bytes += INT32.size + size
 
@@ -106,8 +109,8 @@ class Session:
         raise WireError(f"a request cannot have {size} bytes")
 
     def _parse(self, frame: memoryview) -> Request:
-        reader = Reader(frame)
-        key, version, correlation_id = reader.int16(), reader.int16(), reader.int32()
+        key, version, correlation_id = _HEADER.unpack_from(frame)
+        reader = Reader(frame, _HEADER.size)
         api = self._apis.get(key)
         if api is None:
             raise WireError(f"there is no API {key} here")

@@ -6,7 +6,6 @@ A hundred thousand of them in `make test`, a tenth in `make check`. A seed makes
 import asyncio
 import inspect
 import random
-from collections.abc import Iterator
 
 from hypothesis import settings
 
@@ -14,40 +13,10 @@ from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.registry import APIS
 from mini_kafka.kafka_wire.session import Session
-from tests.support.kafka import KafkaClient, frame_of, tell_kafka
-from tests.support.kafka_messages import random_message, versions
+from tests.support.damaged_frames import frames
+from tests.support.kafka import KafkaClient, tell_kafka
 
 FRAMES = 500 * settings().max_examples
-CLAIMS = (b"\xff\xff\xff\xff\x0f", b"\x7f\xff\xff\xff", b"\x7f\xff", b"\xff\xff\xff\xff", b"\x80", b"\0\0\0\0")
-
-
-def damaged(rng: random.Random, frame: bytes) -> bytes:
-    """Change a frame's content somewhere; its size stays true, so that the damage is read."""
-    content = bytearray(frame[4:])
-    for _ in range(rng.choice((0, 1, 1, 2, 4))):
-        place = rng.randrange(8, len(content) + 1)
-        match rng.randrange(5):
-            case 0:
-                content[place:] = b""
-            case 1:
-                content[place:place] = rng.choice(CLAIMS)
-            case 2:
-                claim = rng.choice(CLAIMS)
-                content[place : place + len(claim)] = claim
-            case 3:
-                content[place : place + 1] = rng.randbytes(1)
-            case _:
-                content[place:place] = rng.randbytes(rng.randrange(20))
-    return len(content).to_bytes(4, "big") + content
-
-
-def frames(rng: random.Random) -> Iterator[bytes]:
-    """Give damaged frames of every API and version, one after the other, for ever."""
-    while True:
-        for api, version in versions():
-            whole = frame_of(api, version, random_message(api, version, "Request", rng))
-            for _ in range(10):
-                yield damaged(rng, whole)
 
 
 async def outcome(client: KafkaClient, frame: bytes) -> str:

@@ -12,6 +12,7 @@
 from collections.abc import Awaitable, Sequence
 
 from mini_kafka.core.errors import BrokerError, MemoryLimitReached
+from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.raw_log_port import TopicKey
 from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
@@ -21,31 +22,46 @@ from mini_kafka.kafka_wire.messages.produce import Outcome, ProduceRequest, read
 LOWEST_ANSWERED = 3
 ZSTD_FROM = 7
 ACKS = (-1, 0, 1)
+AT_ONCE_BYTES = 4 * 1024 * 1024
+"""What is checked and copied before others have their turn: some milliseconds' work."""
+PARTITION_BYTES = 16 * 1024
+"""The bytes that take as long as finding one partition and answering for it."""
 FULL_THROTTLE_MS = 1000
 """How long a client should send nothing when the memory is full: as long as HTTP's Retry-After says."""
 
 
 def handle(call: Call) -> Answer | Awaitable[Answer]:
-    """Append; where a topic's records have to be looked at first, later."""
+    """Append; what is very much, or has to be looked at first, later."""
     if call.version < LOWEST_ANSWERED:
         raise WireError(f"Produce version {call.version} is not answered any more: the lowest is {LOWEST_ANSWERED}")
     request = read_request(call.request.body, call.version)
     if request.acks not in ACKS:
         refused = [[ErrorCode.INVALID_REQUIRED_ACKS] * len(parts) for _, parts in request.topics]
         return write_response(call.version, request, refused, 0)
-    if any(call.engine.raw_log.is_compacted(topic) for topic, _ in request.topics):
-        return _append_looking(call, request)
+    # A client that wants no answer may hang up at once, which would end what is done later.
+    is_much = request.acks != 0 and _work_bytes(request) > AT_ONCE_BYTES
+    if is_much or any(call.engine.raw_log.is_compacted(topic) for topic, _ in request.topics):
+        return _append_in_turns(call, request)
     outcomes = [
         [_append(call, topic, partition, records) for partition, records in parts] for topic, parts in request.topics
     ]
     return _answer(call, request, outcomes)
 
 
-async def _append_looking(call: Call, request: ProduceRequest) -> Answer:
-    outcomes = [
-        [await _append_keyed(call, topic, partition, records) for partition, records in parts]
-        for topic, parts in request.topics
-    ]
+def _work_bytes(request: ProduceRequest) -> int:
+    return sum(PARTITION_BYTES + len(records) for _, parts in request.topics for _, records in parts)
+
+
+async def _append_in_turns(call: Call, request: ProduceRequest) -> Answer:
+    pace = Pace(AT_ONCE_BYTES)
+    outcomes: list[list[Outcome]] = []
+    for topic, parts in request.topics:
+        results: list[Outcome] = []
+        for partition, records in parts:
+            if request.acks != 0:
+                await pace.step(PARTITION_BYTES + len(records))
+            results.append(await _append_keyed(call, topic, partition, records))
+        outcomes.append(results)
     return _answer(call, request, outcomes)
 
 

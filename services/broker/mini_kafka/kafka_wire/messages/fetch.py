@@ -9,6 +9,7 @@ from uuid import UUID
 from mini_kafka.core.fetch_session import FINAL_EPOCH, NO_SESSION, FetchPartition
 from mini_kafka.engine.raw_log_port import FetchedPartition, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
+from mini_kafka.kafka_wire.message_reader import MessageReader
 from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader, array_length, string, uvarint
 
 JOINED_BELOW_BYTES = 16 * 1024
@@ -16,7 +17,12 @@ JOINED_BELOW_BYTES = 16 * 1024
 READ_COMMITTED = 1
 NO_REPLICA = -1
 
-_SIZES = struct.Struct(">iii")
+_SIZES = struct.Struct(">iiib")
+_SESSION = struct.Struct(">ii")
+_PARTITION = struct.Struct(">iiqiqi")
+_PARTITION_9 = struct.Struct(">iiqqi")
+_PARTITION_5 = struct.Struct(">iqqi")
+_PARTITION_4 = struct.Struct(">iqi")
 _HEAD = struct.Struct(">ihi")
 _BOUNDS = struct.Struct(">ihqq")
 _BOUNDS_AND_START = struct.Struct(">ihqqq")
@@ -41,21 +47,20 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
     """Read a request's body.
 
     Raises:
-        WireError: it is not what this version says.
+        WireError: it is not what this version says, or it names too many partitions.
     """
-    reader = Reader(body)
+    reader = MessageReader(body)
     flexible = version >= 12
     replica_id = reader.int32() if version <= 14 else NO_REPLICA
-    max_wait_ms, min_bytes, max_bytes = reader.numbers(_SIZES)
-    is_committed = reader.int8() == READ_COMMITTED
-    session_id, session_epoch = NO_SESSION, FINAL_EPOCH
-    if version >= 7:
-        session_id, session_epoch = reader.int32(), reader.int32()
+    max_wait_ms, min_bytes, max_bytes, isolation = reader.numbers(_SIZES)
+    is_committed = isolation == READ_COMMITTED
+    session_id, session_epoch = reader.numbers(_SESSION) if version >= 7 else (NO_SESSION, FINAL_EPOCH)
     topic_key: Callable[[], TopicKey] = reader.uuid if version >= 13 else lambda: reader.string(flexible=flexible)
     partitions: list[FetchPartition] = []
     for _ in range(reader.array_length(flexible=flexible) or 0):
         topic = topic_key()
         count = reader.array_length(flexible=flexible, least=16) or 0
+        reader.count(1 + count)
         partitions += [_read_partition(reader, version, topic) for _ in range(count)]
         if flexible:
             reader.skip_tags()
@@ -63,9 +68,9 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
     if version >= 7:
         for _ in range(reader.array_length(flexible=flexible) or 0):
             topic = topic_key()
-            forgotten += (
-                (topic, partition) for partition in reader.array(reader.int32, flexible=flexible, least=4) or ()
-            )
+            count = reader.array_length(flexible=flexible, least=4) or 0
+            reader.count(1 + count)
+            forgotten += [(topic, reader.int32()) for _ in range(count)]
             if flexible:
                 reader.skip_tags()
     if version >= 11:
@@ -79,15 +84,16 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
 
 def _read_partition(reader: Reader, version: int, topic: TopicKey) -> FetchPartition:
     """Read one partition of a request: what its version has."""
-    partition = reader.int32()
-    leader_epoch = reader.int32() if version >= 9 else -1
-    fetch_offset = reader.int64()
-    last_fetched_epoch = reader.int32() if version >= 12 else -1
-    if version >= 5:
-        reader.int64()  # the log start offset of a replica
-    max_bytes = reader.int32()
-    if version >= 12:
+    leader_epoch = last_fetched_epoch = -1
+    if version >= 12:  # the number before the last is the log start offset of a replica
+        partition, leader_epoch, fetch_offset, last_fetched_epoch, _, max_bytes = reader.numbers(_PARTITION)
         reader.skip_tags()
+    elif version >= 9:
+        partition, leader_epoch, fetch_offset, _, max_bytes = reader.numbers(_PARTITION_9)
+    elif version >= 5:
+        partition, fetch_offset, _, max_bytes = reader.numbers(_PARTITION_5)
+    else:
+        partition, fetch_offset, max_bytes = reader.numbers(_PARTITION_4)
     return FetchPartition(topic, partition, fetch_offset, max_bytes, leader_epoch, last_fetched_epoch)
 
 

@@ -10,9 +10,11 @@ from typing import NamedTuple, TypeAlias
 from mini_kafka.core.errors import BrokerError, InvalidBatch
 from mini_kafka.engine.raw_log_port import AppendedBatch, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader, array_length, string
+from mini_kafka.kafka_wire.message_reader import MessageReader
+from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, array_length, string
 
 _NOTHING = memoryview(b"")
+_ACKS_AND_TIMEOUT = struct.Struct(">hi")
 _PLACE = struct.Struct(">ihqq")
 _PLACE_AND_START = struct.Struct(">ihqqq")
 
@@ -31,19 +33,22 @@ def read_request(body: memoryview, version: int) -> ProduceRequest:
     """Read a request's body; the records stay views into it.
 
     Raises:
-        WireError: it is not what this version says.
+        WireError: it is not what this version says, or it names too many partitions.
     """
-    reader = Reader(body)
+    reader = MessageReader(body)
     flexible = version >= 9
     reader.nullable_string(flexible=flexible)  # the transactional id: the batches say themselves what they belong to
-    acks = reader.int16()
-    reader.int32()  # how long to wait for replicas
+    acks, _ = reader.numbers(_ACKS_AND_TIMEOUT)  # how long to wait for replicas, which there are not
     key: Callable[[], TopicKey] = reader.uuid if version >= 13 else lambda: reader.string(flexible=flexible)
     topics = []
-    for _ in range(reader.array_length(flexible=flexible) or 0):
+    topic_count = reader.array_length(flexible=flexible) or 0
+    reader.count(topic_count)
+    for _ in range(topic_count):
         topic = key()
         parts = []
-        for _ in range(reader.array_length(flexible=flexible) or 0):
+        count = reader.array_length(flexible=flexible) or 0
+        reader.count(count)
+        for _ in range(count):
             partition = reader.int32()
             records = reader.nullable_bytes(flexible=flexible)
             parts.append((partition, _NOTHING if records is None else records))

@@ -1,5 +1,6 @@
 """Produce: what is answered, what is answered with nothing, and when the connection has to end."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -132,5 +133,26 @@ def test_a_compacted_topic_names_the_records_without_a_key(codec: int) -> None:
         assert (part.error_code, [it.batch_index for it in part.record_errors]) == (ErrorCode.INVALID_RECORD, [1])
         part, _ = await produce(client, 9, client_batch(b"a", b"b", keys=[b"k", b"l"], codec=codec), topic="states")
         assert (part.error_code, part.base_offset) == (ErrorCode.NONE, 0)
+
+    tell_kafka(story)
+
+
+def test_a_request_with_very_much_in_it_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mini_kafka.kafka_wire.handlers.api_00_produce.AT_ONCE_BYTES", 2 * 16 * 1024)
+
+    async def story(client: KafkaClient) -> None:
+        await client.engine.create_topic(client.caller, "orders", partitions=9)
+        ends: list[int] = []
+        parts = [{"index": number, "records": client_batch()} for number in range(9)]
+        asking = asyncio.ensure_future(
+            client.ask("Produce", 9, acks=-1, timeout=1000, topic_data=[{"name": "orders", "partition_data": parts}])
+        )
+        while not asking.done():
+            await asyncio.sleep(0)
+            shown = await client.engine.describe_topic(client.caller, "orders")
+            ends.append(sum(partition.high_watermark for partition in shown.partitions))
+        assert len(set(ends)) > 5
+        [answered] = (await asking).responses
+        assert [part.base_offset for part in answered.partition_responses] == [0] * 9
 
     tell_kafka(story)

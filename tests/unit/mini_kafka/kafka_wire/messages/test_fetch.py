@@ -1,5 +1,6 @@
 """Fetch by hand and by kio: what the one writes the other reads, in every version."""
 
+import struct
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +13,7 @@ from mini_kafka.core.fetch_session import FetchPartition
 from mini_kafka.engine.raw_log_port import FetchedPartition, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.errors import WireError
+from mini_kafka.kafka_wire.message_reader import MAX_ELEMENTS
 from mini_kafka.kafka_wire.messages import fetch
 from mini_kafka.kafka_wire.messages.fetch import FetchRequest, read_request, write_response
 from tests.support.wire_messages import kio_request, kio_response
@@ -162,3 +164,10 @@ def _same(version: int, part: Any, result: FetchedPartition | ErrorCode, *, is_c
         assert (part.diverging_epoch.epoch, part.diverging_epoch.end_offset) == (
             (0, result.end_of_epoch) if ended else (-1, -1)
         )
+
+
+def test_a_request_that_names_more_partitions_than_any_broker_has_is_refused() -> None:
+    head = struct.pack(">iiiibih", -1, 0, 1, 1, 0, 1, 1) + b"t"
+    parts = struct.pack(">i", MAX_ELEMENTS + 1) + struct.pack(">iqi", 0, 0, 1) * (MAX_ELEMENTS + 1)
+    with pytest.raises(WireError, match="more than 100000 elements"):
+        read_request(memoryview(head + parts), 4)

@@ -1,5 +1,6 @@
 """Produce by hand and by kio: what the one writes the other reads, in every version."""
 
+import struct
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from mini_kafka.core.errors import InvalidBatch, MemoryLimitReached, UnknownTopi
 from mini_kafka.engine.raw_log_port import AppendedBatch, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.errors import WireError
+from mini_kafka.kafka_wire.message_reader import MAX_ELEMENTS
 from mini_kafka.kafka_wire.messages.produce import Outcome, ProduceRequest, read_request, write_response
 from tests.support.wire_messages import kio_request, kio_response
 
@@ -110,3 +112,10 @@ def _same(version: int, part: Any, outcome: Outcome) -> None:
         assert part.error_message == str(outcome)
         named = outcome.records if isinstance(outcome, InvalidBatch) else ()
         assert [it.batch_index for it in part.record_errors] == list(named)
+
+
+def test_a_request_that_names_more_partitions_than_any_broker_has_is_refused() -> None:
+    head = struct.pack(">hhiih", -1, -1, 1000, 1, 1) + b"t"
+    parts = struct.pack(">i", MAX_ELEMENTS + 1) + struct.pack(">ii", 0, -1) * (MAX_ELEMENTS + 1)
+    with pytest.raises(WireError, match="more than 100000 elements"):
+        read_request(memoryview(head + parts), 3)
