@@ -20,7 +20,8 @@ JOURNAL_BYTES = 500_000
 MUTANT_SECONDS = 9
 MUTANT_JOURNAL_BYTES = 200_000
 CUT = 0.01
-MUTANT_CUT = 0.03
+MUTANT_CUT = 0.05
+MUTANT_RUNS = 4
 
 
 def test_kafka_and_http_clients_on_the_same_topics_break_no_rule(tmp_path: Path) -> None:
@@ -34,10 +35,16 @@ def test_kafka_and_http_clients_on_the_same_topics_break_no_rule(tmp_path: Path)
 
 def test_what_a_broker_breaks_only_for_kafka_clients_is_found_out(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.checker.mutated_broker", breaks_every_rule.__name__]
-    with broker_behind_proxy(*command, cut=MUTANT_CUT) as (broker, proxy):
-        history = live_run(broker, proxy, tmp_path)(MUTANT_SECONDS, MUTANT_JOURNAL_BYTES)
-    found = {violation.rule for violation in check(history)}
-    assert set(KAFKA_MUTANTS.values()) <= found
+    missing = set(KAFKA_MUTANTS.values())
+    for number in range(MUTANT_RUNS):  # what shows now and then may stay hidden in one run
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with broker_behind_proxy(*command, cut=MUTANT_CUT) as (broker, proxy):
+            history = live_run(broker, proxy, folder)(MUTANT_SECONDS, MUTANT_JOURNAL_BYTES)
+        missing -= {violation.rule for violation in check(history)}
+        if not missing:
+            return
+    raise AssertionError(f"no run shows {missing}")
 
 
 @contextmanager
