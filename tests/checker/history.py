@@ -154,7 +154,48 @@ class Leave:
     member: str
 
 
-Operation = Append | Fetch | Watermark | Acquire | Settle | Leave
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A member of a Kafka group committed the next offset that it will read in one partition.
+
+    A `tenure` is the member's time between two assignments, and has a number of its own.
+    """
+
+    client: str
+    invoked_ns: int
+    returned_ns: int | None
+    group: str
+    tenure: int
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a Kafka group was said to have committed in one partition; below 0 is nothing."""
+
+    client: str
+    invoked_ns: int
+    returned_ns: int
+    group: str
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A member of a Kafka group was told its partitions; its tenure begins."""
+
+    client: str
+    invoked_ns: int
+    group: str
+    tenure: int
+    partitions: tuple[Partition, ...]
+
+
+Operation = Append | Fetch | Watermark | Acquire | Settle | Leave | Commit | Committed | Assigned
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from typing import Any
 from tests.checker.history import (
     Acquire,
     Append,
+    Assigned,
+    Commit,
+    Committed,
     Fetch,
     Held,
     Leave,
@@ -138,7 +141,28 @@ def _leave(client: str, invoked: int, returned: int | None, *, group: str, membe
     return [Leave(client, invoked, returned, group, member)]
 
 
-_ONLY_LOOK = {"fetch", "watermark"}
+def _commit(
+    client: str, invoked: int, returned: int | None, *,
+    group: str, tenure: int, offsets: list[Any], refused: list[Any] | None = None,
+) -> list[Operation]:  # fmt: skip
+    wrong = {tuple(place) for place in refused or ()}
+    return [
+        Commit(client, invoked, None if (topic, number) in wrong else returned, group, tenure, topic, number, offset)
+        for topic, number, offset in offsets
+    ]
+
+
+def _committed(client: str, invoked: int, returned: int, *, group: str, offsets: list[Any]) -> list[Operation]:
+    return [Committed(client, invoked, returned, group, *place) for place in offsets]
+
+
+def _assigned(
+    client: str, invoked: int, _: int | None, *, group: str, tenure: int, partitions: list[Any]
+) -> list[Operation]:
+    return [Assigned(client, invoked, group, tenure, tuple((topic, number) for topic, number in partitions))]
+
+
+_ONLY_LOOK = {"fetch", "watermark", "committed"}
 _MAKE: dict[str, Callable[..., list[Operation]]] = {
     "append": _append,
     "fetch": _fetch,
@@ -146,4 +170,7 @@ _MAKE: dict[str, Callable[..., list[Operation]]] = {
     "acquire": _acquire,
     "settle": _settle,
     "leave": _leave,
+    "commit": _commit,
+    "committed": _committed,
+    "assigned": _assigned,
 }

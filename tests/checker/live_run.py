@@ -21,10 +21,18 @@ from tests.checker.http_member import Member, is_finished
 from tests.checker.http_reader import read_everything
 from tests.checker.http_world import COMPACTED, GROUP, SHARED, World, create_topics
 from tests.checker.journal import Journal, read
+from tests.checker.kafka_workers import SESSION_MS, KafkaReader
 from tests.checker.live_worker import sleep_ms
 
 ROOT = Path(__file__).parents[2]
-ROLES = (*["producer"] * 8, *["member"] * 3, "reader:orders", "reader:table", "follower:jobs")
+HTTP_ROLES = (*["producer"] * 8, *["member"] * 3, "reader:orders", "reader:table", "follower:jobs")
+KAFKA_ROLES = (
+    *["kafka-producer:idempotent"] * 3, "kafka-producer:plain", "kafka-reader", *["kafka-member"] * 3,
+    "producer", "producer", "member", "reader:orders",
+)  # fmt: skip
+"""Both doors at once."""
+PAUSE_S = 0.7
+LONG_PAUSE_S = 1.5 * SESSION_MS / 1000
 FINISH_SECONDS = 60
 """How long the last member may take, and the others beyond their time, on a machine that is busy."""
 
@@ -37,10 +45,16 @@ class LiveRun:
     broker_pid: int
     folder: Path
     rng: Random
+    kafka: str = ""
+    """Where workers find the broker's Kafka port; without it there are none that do."""
     kills: int = 0
     pauses: int = 0
     _workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
+
+    @property
+    def _roles(self) -> tuple[str, ...]:
+        return KAFKA_ROLES if self.kafka else HTTP_ROLES
 
     def __call__(self, seconds: float, journal_bytes: int) -> History:
         """Let the workers work, finish what they leave, read everything, and give the history.
@@ -57,6 +71,10 @@ class LiveRun:
             create_topics(world)
             self._let_work(seconds, journal_bytes)
             dead = _finish(world)
+            if self.kafka:
+                reader = KafkaReader(world, self.kafka)
+                reader.read_everything()
+                reader.look_at_commits()
         finally:
             connection.close()
         lines = [line for path in self.folder.glob("*.log") for line in path.read_text().splitlines()]
@@ -64,7 +82,7 @@ class LiveRun:
 
     def _let_work(self, seconds: float, journal_bytes: int) -> None:
         try:
-            self._workers += [self._start(role) for role in ROLES]
+            self._workers += [self._start(role) for role in self._roles]
             began = time.monotonic()
             while (passed := time.monotonic() - began) < seconds or self._written() < journal_bytes:
                 assert passed < seconds + FINISH_SECONDS, f"the workers have only written {self._written()} bytes"
@@ -79,7 +97,8 @@ class LiveRun:
     def _start(self, role: str) -> subprocess.Popen[bytes]:
         """Start a worker under a name that nobody had before."""
         name = f"{role.partition(':')[0]}{len(list(self.folder.iterdir()))}"
-        command = [sys.executable, "-m", "tests.checker.live_worker", role, name, self.address, str(self.rng.random())]
+        address = self.kafka if role.startswith("kafka") else self.address
+        command = [sys.executable, "-m", "tests.checker.live_worker", role, name, address, str(self.rng.random())]
         with (self.folder / f"{name}.log").open("wb") as out, (self.folder / f"{name}.err").open("wb") as err:
             return subprocess.Popen(command, stdout=out, stderr=err, cwd=ROOT)
 
@@ -95,13 +114,15 @@ class LiveRun:
             self.kills += 1
             self._workers[number].kill()
             self._workers[number].wait()
-            self._workers[number] = self._start(ROLES[number])
+            self._workers[number] = self._start(self._roles[number])
         elif chosen < 0.5:
             self.pauses += 1
-            member = self._workers[self.rng.choice([i for i, role in enumerate(ROLES) if role == "member"])]
-            pid = self.broker_pid if chosen < 0.4 else member.pid
-            with stopped(pid):
-                time.sleep(self.rng.random() * 0.7)
+            members = [i for i, role in enumerate(self._roles) if role.endswith("member")]
+            number = self.rng.choice(members)
+            is_broker = chosen < 0.4
+            longest_s = LONG_PAUSE_S if self._roles[number] == "kafka-member" and not is_broker else PAUSE_S
+            with stopped(self.broker_pid if is_broker else self._workers[number].pid):
+                time.sleep(self.rng.random() * longest_s)
 
     def _check_workers(self) -> None:
         for worker in self._workers:

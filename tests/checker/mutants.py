@@ -26,7 +26,8 @@ from tests.checker.violations import Rule
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
-def _now_and_then(every: int) -> Callable[[], bool]:
+def now_and_then(every: int) -> Callable[[], bool]:
+    """Make a function that says yes to every so many-th call."""
     calls = count(1)
     return lambda: next(calls) % every == 0
 
@@ -38,7 +39,7 @@ def forgets_what_it_answered(patch: pytest.MonkeyPatch) -> None:
 
 def answers_with_the_next_offset(patch: pytest.MonkeyPatch) -> None:
     """Name an offset that is one too high."""
-    original, now = Appender.append, _now_and_then(20)
+    original, now = Appender.append, now_and_then(20)
 
     def append(self: Appender, topic: Topic, records: Sequence[NewRecord]) -> list[Appended]:
         places = original(self, topic, records)
@@ -49,7 +50,7 @@ def answers_with_the_next_offset(patch: pytest.MonkeyPatch) -> None:
 
 def lets_a_later_append_overtake(patch: pytest.MonkeyPatch) -> None:
     """Leave an offset free, and give it to a later append."""
-    original, now = PartitionLog.append, _now_and_then(20)
+    original, now = PartitionLog.append, now_and_then(20)
     free: dict[int, int] = {}
 
     def append(log: PartitionLog, batch: bytearray) -> int:
@@ -71,7 +72,7 @@ def lets_a_later_append_overtake(patch: pytest.MonkeyPatch) -> None:
 
 def hides_what_is_new(patch: pytest.MonkeyPatch) -> None:
     """Tell a reader that it has seen everything."""
-    original, now = Reader.read, _now_and_then(10)
+    original, now = Reader.read, now_and_then(10)
 
     async def read(self: Reader, name: str, positions: dict[int, int], **rest: Any) -> Read:
         found = await original(self, name, positions, **rest)
@@ -98,7 +99,7 @@ def appends_half_of_what_it_refuses(patch: pytest.MonkeyPatch) -> None:
 
 def changes_a_value(patch: pytest.MonkeyPatch) -> None:
     """Store a record without the last byte of its value."""
-    original, now = Appender.append, _now_and_then(20)
+    original, now = Appender.append, now_and_then(20)
 
     def append(self: Appender, topic: Topic, records: Sequence[NewRecord]) -> list[Appended]:
         changed = [record._replace(value=record.value[:-1]) if record.value else record for record in records]
@@ -109,7 +110,7 @@ def changes_a_value(patch: pytest.MonkeyPatch) -> None:
 
 def loses_an_append(patch: pytest.MonkeyPatch) -> None:
     """Drop a batch that was acknowledged when the next one comes."""
-    original, now = PartitionLog.append, _now_and_then(20)
+    original, now = PartitionLog.append, now_and_then(20)
 
     def append(log: PartitionLog, batch: bytearray) -> int:
         before = log._runs[-1].batches[-1] if log._runs else None
@@ -129,7 +130,7 @@ def compacts_too_much(patch: pytest.MonkeyPatch) -> None:
 
 def lets_the_watermark_fall(patch: pytest.MonkeyPatch) -> None:
     """Show a high watermark that is one too low."""
-    now = _now_and_then(7)
+    now = now_and_then(7)
 
     def describe(partition: int, log_start_offset: int, high_watermark: int) -> PartitionDescription:
         return PartitionDescription(partition, log_start_offset, max(high_watermark - now(), 0))
@@ -139,7 +140,7 @@ def lets_the_watermark_fall(patch: pytest.MonkeyPatch) -> None:
 
 def hands_out_what_is_held(patch: pytest.MonkeyPatch) -> None:
     """Make records available that somebody has just acquired."""
-    original, now = SharePartition.acquire_new, _now_and_then(5)
+    original, now = SharePartition.acquire_new, now_and_then(5)
 
     def acquire_new(share: SharePartition, now_ms: int, *rest: Any) -> list[Acquired]:
         acquired = original(share, now_ms, *rest)
@@ -163,7 +164,7 @@ def locks_for_half_the_time(patch: pytest.MonkeyPatch) -> None:
 
 def delivers_what_was_accepted(patch: pytest.MonkeyPatch) -> None:
     """Say that records are accepted, and give them to others all the same."""
-    original, now = SharePartition.accept, _now_and_then(10)
+    original, now = SharePartition.accept, now_and_then(10)
 
     def accept(share: SharePartition, now_ms: int, locks: Sequence[Lock]) -> Acknowledged:
         return share.release(now_ms, locks) if now() else original(share, now_ms, locks)

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.integration.deadlines import wait_until
-from tests.integration.programs import BIN, Program
+from tests.integration.programs import BIN, FREE_PORTS, Program
 
 MEMBER = """
 import sys, threading
@@ -112,14 +112,14 @@ def test_a_record_that_no_member_can_handle_ends_in_the_dead_letter_topic(broker
 
 
 def test_a_group_goes_on_after_its_broker_was_killed() -> None:
-    with Program(BIN / "mini-kafka", "--http-port", "0") as first_broker:
-        url = f"http://{first_broker.line(r'^listening http=(.+)$')[1]}"
+    with Program(BIN / "mini-kafka", *FREE_PORTS) as first_broker:
+        url = "http://" + first_broker.line(r"^listening http=(\S+)")[1]
         produce(url, "before")
         with member(url, "m") as program:
             program.line("before$")
             first_broker.signal_group(signal.SIGKILL)
             program.line("does not answer")
-            with Program(BIN / "mini-kafka", "--http-port", url.rpartition(":")[2]) as second_broker:
+            with Program(BIN / "mini-kafka", *FREE_PORTS, "--http-port", url.rpartition(":")[2]) as second_broker:
                 second_broker.line("^listening")
                 produce(url, "after")
 

@@ -169,7 +169,7 @@ def test_sigterm_answers_50_long_polls_and_ends_with_0_within_2_s() -> None:
 
 
 def test_past_the_limit_of_connections_health_is_answered_and_a_connection_that_ends_makes_room() -> None:
-    with Program(BIN / "mini-kafka", "--http-port", "0", "--max-connections", "3") as program, ExitStack() as kept:
+    with Program(BIN / "mini-kafka", *FREE_PORTS, "--max-connections", "3") as program, ExitStack() as kept:
         broker = LiveBroker(program)
         first, *_ = [kept.enter_context(broker.connect(b"")) for _ in range(3)]
         get = b"GET %s HTTP/1.1\r\nhost: localhost\r\n\r\n"

@@ -11,7 +11,7 @@ from tests.checker.checking import check
 from tests.checker.history import Acquire, Append, Fetch, History, Settle
 from tests.checker.live_run import LiveRun
 from tests.checker.mutants import MUTANTS, Patch, delivers_what_was_accepted, loses_an_append
-from tests.integration.programs import BIN, Program
+from tests.integration.programs import BIN, FREE_PORTS, Program
 
 SECONDS = 60
 JOURNAL_BYTES = 1_000_000
@@ -19,7 +19,7 @@ MUTANT_JOURNAL_BYTES = 200_000
 
 
 def test_a_minute_of_work_with_kills_and_pauses_breaks_no_rule(tmp_path: Path) -> None:
-    with Program(BIN / "mini-kafka", "--http-port", "0") as broker:
+    with Program(BIN / "mini-kafka", *FREE_PORTS) as broker:
         run = live_run(broker, tmp_path)
         history = run(SECONDS, JOURNAL_BYTES)
         assert not [line for line in broker.err if "Traceback" in line or "ERROR" in line]
@@ -29,14 +29,14 @@ def test_a_minute_of_work_with_kills_and_pauses_breaks_no_rule(tmp_path: Path) -
 
 @pytest.mark.parametrize("mutant", [loses_an_append, delivers_what_was_accepted], ids=lambda one: one.__name__)
 def test_a_broker_that_breaks_a_rule_is_found_out_over_sockets_too(tmp_path: Path, mutant: Patch) -> None:
-    command = [sys.executable, "-m", "tests.checker.mutated_broker", mutant.__name__, "--http-port", "0"]
+    command = [sys.executable, "-m", "tests.checker.mutated_broker", mutant.__name__, *FREE_PORTS]
     with Program(*command) as broker:
         history = live_run(broker, tmp_path)(seconds=0, journal_bytes=MUTANT_JOURNAL_BYTES)
     assert MUTANTS[mutant] in {violation.rule for violation in check(history)}
 
 
 def live_run(broker: Program, folder: Path) -> LiveRun:
-    return LiveRun(broker.line(r"^listening http=(.+)$")[1], broker.process.pid, folder, Random(4))
+    return LiveRun(broker.line(r"^listening http=(\S+)")[1], broker.process.pid, folder, Random(4))
 
 
 def assert_it_was_worth_checking(history: History, run: LiveRun) -> None:

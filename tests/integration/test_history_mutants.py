@@ -4,6 +4,7 @@ import pytest
 
 from tests.checker.checking import check
 from tests.checker.in_process_run import InProcessRun
+from tests.checker.kafka_mutants import KAFKA_MUTANTS
 from tests.checker.mutants import MUTANTS, Patch
 from tests.checker.violations import Rule
 
@@ -28,4 +29,4 @@ def test_a_broker_that_breaks_a_rule_is_found_out(mutant: Patch, rule: Rule) -> 
 
 
 def test_every_rule_has_a_mutant() -> None:
-    assert set(MUTANTS.values()) == set(Rule)
+    assert {*MUTANTS.values(), *KAFKA_MUTANTS.values()} == set(Rule)

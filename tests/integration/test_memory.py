@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.integration.programs import BIN, Program
+from tests.integration.programs import BIN, FREE_PORTS, Program
 
 MIB = 1024 * 1024
 LIMIT = 64 * MIB
@@ -26,8 +26,8 @@ def test_a_log_that_is_full_takes_no_more_than_the_promised_part_over_its_limit(
         for _ in range(2 * LIMIT // MIB):
             yield line * (MIB // len(line))
 
-    with Program(BIN / "mini-kafka", "--http-port", "0", "--memory-limit", str(LIMIT)) as program:
-        address = program.line(r"^listening http=(\S+)$")[1]
+    with Program(BIN / "mini-kafka", *FREE_PORTS, "--memory-limit", str(LIMIT)) as program:
+        address = program.line(r"^listening http=(\S+)")[1]
         url = f"http://{address}/v1/topics/t/records"
         requests.post(url, data=b"first", timeout=60).raise_for_status()
         idle = peak_bytes(program)

@@ -162,7 +162,7 @@ def test_a_stalled_reader_holds_up_nobody_and_costs_little(broker: LiveBroker) -
 
 @pytest.mark.parametrize("ack", ["all", "each"])
 def test_a_broker_that_stops_tells_a_client_of_lines_what_it_appended(ack: str) -> None:
-    with Program(BIN / "mini-kafka", "--http-port", "0") as program:
+    with Program(BIN / "mini-kafka", *FREE_PORTS) as program:
         broker = LiveBroker(program)
         connection = broker.connect(lines_head(ack) + chunk(b'{"value": "a"}\n{"value": "b"}\n{"value": "lo'))
         wait_until(lambda: requests.get(f"{broker.url}{RECORDS}", timeout=20).ok, "the topic is there")

@@ -4,6 +4,8 @@ from tests.checker.history import (
     MS,
     Acquire,
     Append,
+    Commit,
+    Committed,
     Fetch,
     Held,
     History,
@@ -80,6 +82,14 @@ def bury(times: tuple[int, int], *origins: int) -> Fetch:
         Seen(place, "xyz"[offset], None, Origin(GROUP, TOPIC, 0, offset)) for place, offset in enumerate(origins)
     )
     return Fetch("reader", *both_ns(times), f"{TOPIC}.dlq", 0, 0, len(seen), seen)
+
+
+def commit(times: Times, offset: int, member: str = "a", tenure: int = 1, partition: int = 0) -> Commit:
+    return Commit(member, *ns(times), GROUP, tenure, TOPIC, partition, offset)
+
+
+def committed(times: tuple[int, int], offset: int) -> Committed:
+    return Committed("looker", *both_ns(times), GROUP, TOPIC, 0, offset)
 
 
 def of(*operations: Operation) -> History:

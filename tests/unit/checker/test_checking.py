@@ -16,6 +16,8 @@ from tests.unit.checker.histories import (
     acquire,
     append,
     bury,
+    commit,
+    committed,
     compacted,
     fetch,
     finished,
@@ -79,6 +81,21 @@ GOOD = {
         X, *[acquire((1 + 2000 * n, 2 + 2000 * n), f"l{n}", count=n + 1) for n in range(5)],
         settle((8003, None), "l4", "accept"), bury((20_000, 20_001), 0),
     ),
+    "a partition that changes hands": of(
+        commit((0, 1), 1), commit((2, 3), 2), commit((4, 5), 2, "b"), commit((6, 7), 3, "b"),
+        commit((8, 9), 3, tenure=2),
+    ),
+    "two members with a partition each": of(commit((0, 1), 1), commit((2, 3), 1, "b", partition=1), commit((4, 5), 2)),
+    "another's commit while the last one is under way": of(
+        commit((0, 1), 1), commit((2, 9), 2), commit((3, 4), 1, "b")
+    ),
+    "a late commit that nobody took": of(commit((0, 1), 1), commit((2, 3), 1, "b"), commit((4, None), 2)),
+    "nothing is committed yet": of(committed((0, 2), -1), commit((1, 3), 4), committed((2, 4), -1)),
+    "the last commit, or one that may be": of(
+        commit((0, 1), 4), commit((2, None), 5), committed((3, 4), 4), committed((5, 6), 5), commit((7, 9), 6),
+        committed((8, 10), 6),
+    ),
+    "either of two commits at once": of(commit((0, 5), 4), commit((1, 6), 5), committed((7, 8), 4)),
 }  # fmt: skip
 
 BAD = {
@@ -198,6 +215,21 @@ BAD = {
     "a record that is given up too early": (
         Rule.FINISHED, finished(X, acquire((1, 2), "l1"), settle((3, 4), "l1", "release"), bury((9, 9), 0)),
     ),
+    "a partition with two owners": (
+        Rule.ONE_OWNER, of(commit((0, 1), 1), commit((2, 3), 1, "b"), commit((4, 5), 2)),
+    ),
+    "a commit of a member that is out": (
+        Rule.ONE_OWNER, of(commit((0, 1), 1), commit((9, 10), 2), commit((2, 3), 1, "b"), commit((4, 5), 2, "b")),
+    ),
+    "a member between two of its own assignments": (
+        Rule.ONE_OWNER, of(commit((0, 1), 1), commit((2, 3), 1, tenure=2), commit((4, 5), 2)),
+    ),
+    "a commit that is lost": (Rule.COMMITTED, of(commit((0, 1), 4), committed((2, 3), -1))),
+    "a commit that was replaced": (
+        Rule.COMMITTED, of(commit((0, 1), 4), commit((2, 3), 5), committed((4, 5), 4)),
+    ),
+    "a commit of nobody": (Rule.COMMITTED, of(commit((0, 1), 4), committed((2, 3), 5))),
+    "a commit of later": (Rule.COMMITTED, of(committed((0, 1), 5), commit((2, 3), 5))),
 }  # fmt: skip
 
 

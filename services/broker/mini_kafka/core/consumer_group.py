@@ -54,6 +54,8 @@ class ConsumerGroup:
         elif old_id is not None:
             self._replace(now_ms, self.members[old_id], new_id, wish, answer)
         elif wish.instance_id is None and wish.takes_id_first:
+            if len(self.members.pending) >= self._max_size:  # Kafka gives out ids without end
+                raise GroupFull(self.name, self._max_size)
             deadline_ms = self.members.pending[new_id] = now_ms + wish.session_timeout_ms
             self.cycle.watch(deadline_ms)
             raise MemberIdRequired(self.name, new_id)

@@ -15,28 +15,7 @@ from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.message_shape import Entity, FieldShape, shape_of
 from mini_kafka.kafka_wire.primitives import NO_ID, Reader
 
-MAX_ELEMENTS = 100_000
-"""How many array elements one request may have, nested ones included: each becomes a Python object of some hundred
-bytes. Ten times the partitions that a broker has by default."""
-
-
-class MessageReader(Reader):
-    """A reader that also counts elements."""
-
-    __slots__ = ("elements",)
-
-    def __init__(self, data: bytes | memoryview) -> None:
-        super().__init__(data)
-        self.elements = 0
-
-    def count(self, elements: int) -> None:
-        """Refuse a request with too many elements."""
-        self.elements += elements
-        if self.elements > MAX_ELEMENTS:
-            raise WireError(f"a request has more than {MAX_ELEMENTS} elements: send several smaller ones")
-
-
-Step: TypeAlias = Callable[[MessageReader], Any]
+Step: TypeAlias = Callable[[Reader], Any]
 
 
 def read_message(entity: Entity, data: bytes | memoryview) -> Any:
@@ -45,7 +24,7 @@ def read_message(entity: Entity, data: bytes | memoryview) -> Any:
     Raises:
         WireError: it is none of this version, or it has too many elements.
     """
-    return _entity_step(entity)(MessageReader(data))
+    return _entity_step(entity)(Reader(data))
 
 
 @cache
@@ -57,7 +36,7 @@ def _entity_step(entity: Entity) -> Step:
         field.tag: (field.name, _field_step(field, is_flexible=is_flexible)) for field in shape if field.tag is not None
     }
 
-    def read_entity(reader: MessageReader) -> Any:
+    def read_entity(reader: Reader) -> Any:
         values = {name: step(reader) for name, step in steps}
         if is_flexible:
             values |= _tagged(reader, tagged)
@@ -66,12 +45,10 @@ def _entity_step(entity: Entity) -> Step:
     return read_entity
 
 
-def _tagged(reader: MessageReader, tagged: Mapping[int, tuple[str, Step]]) -> dict[str, Any]:
+def _tagged(reader: Reader, tagged: Mapping[int, tuple[str, Step]]) -> dict[str, Any]:
     values = {}
-    count = reader.uvarint()
-    reader.count(count)
     previous = -1
-    for _ in range(count):
+    for _ in range(reader.tag_count()):
         tag, size = reader.uvarint(), reader.uvarint()
         if tag <= previous:
             raise WireError(f"tagged field {tag} comes after {previous}: they have to be in order")
@@ -97,12 +74,11 @@ def _field_step(field: FieldShape, *, is_flexible: bool) -> Step:
 
 
 def _array_step(element: Step, *, is_flexible: bool, is_nullable: bool) -> Step:
-    def read_array(reader: MessageReader) -> tuple[Any, ...] | None:
+    def read_array(reader: Reader) -> tuple[Any, ...] | None:
         length = reader.array_length(flexible=is_flexible)
         if length is None:
             _check_null(is_nullable=is_nullable)
             return None
-        reader.count(length)
         return tuple(element(reader) for _ in range(length))
 
     return read_array
@@ -123,7 +99,7 @@ def _element_step(field: FieldShape, *, is_flexible: bool) -> Step:
         return lambda reader: reader.string(flexible=is_flexible)
     if field.kafka_type in {"bytes", "records"}:
 
-        def read_bytes(reader: MessageReader) -> bytes | None:
+        def read_bytes(reader: Reader) -> bytes | None:
             data = reader.nullable_bytes(flexible=is_flexible)
             if data is None:
                 _check_null(is_nullable=is_nullable)
@@ -134,12 +110,12 @@ def _element_step(field: FieldShape, *, is_flexible: bool) -> Step:
     return _VALUES[str(field.kafka_type)]
 
 
-def _uuid(reader: MessageReader) -> Any:
+def _uuid(reader: Reader) -> Any:
     read = reader.uuid()
     return None if read == NO_ID else read  # as kio has it
 
 
-def _error_code(reader: MessageReader) -> Any:
+def _error_code(reader: Reader) -> Any:
     from kio.schema.errors import ErrorCode
 
     code = reader.int16()
@@ -149,7 +125,7 @@ def _error_code(reader: MessageReader) -> Any:
         raise WireError(f"there is no error code {code}") from None
 
 
-def _long_time(reader: MessageReader) -> timedelta:
+def _long_time(reader: Reader) -> timedelta:
     milliseconds = reader.int64()
     try:
         return timedelta(milliseconds=milliseconds)
@@ -158,13 +134,13 @@ def _long_time(reader: MessageReader) -> timedelta:
 
 
 _VALUES: Mapping[str, Step] = {
-    "bool": MessageReader.boolean,
-    "int8": MessageReader.int8,
-    "int16": MessageReader.int16,
-    "int32": MessageReader.int32,
-    "int64": MessageReader.int64,
+    "bool": Reader.boolean,
+    "int8": Reader.int8,
+    "int16": Reader.int16,
+    "int32": Reader.int32,
+    "int64": Reader.int64,
     "uint16": lambda reader: reader.int16() & 0xFFFF,
-    "float64": MessageReader.float64,
+    "float64": Reader.float64,
     "uuid": _uuid,
     "error_code": _error_code,
     "timedelta_i32": lambda reader: timedelta(milliseconds=reader.int32()),

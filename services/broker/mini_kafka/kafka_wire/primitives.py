@@ -21,6 +21,9 @@ INT32 = struct.Struct(">i")
 INT64 = struct.Struct(">q")
 FLOAT64 = struct.Struct(">d")
 
+MAX_ELEMENTS = 100_000
+"""How many array elements and tagged fields one request may have, nested ones included: each becomes a Python object of
+some hundred bytes, and takes some microseconds. Ten times the partitions that a broker has by default."""
 NO_TAGS = b"\0"
 """An empty set of tagged fields, which ends each structure of a flexible version."""
 NO_ID = UUID(int=0)
@@ -28,13 +31,14 @@ NO_ID = UUID(int=0)
 
 
 class Reader:
-    """Reads one value after the other; after a `WireError` it is of no use."""
+    """Reads one value after the other, and counts elements; after a `WireError` it is of no use."""
 
-    __slots__ = ("data", "position")
+    __slots__ = ("data", "elements", "position")
 
     def __init__(self, data: bytes | memoryview, position: int = 0) -> None:
         self.data = data
         self.position = position
+        self.elements = 0
 
     @property
     def left(self) -> int:
@@ -142,7 +146,21 @@ class Reader:
             return None
         if not 0 <= length <= self.left // least:
             raise WireError(f"an array of {length} elements is claimed, and {self.left} bytes are left")
+        self.count(length)
         return length
+
+    def count(self, elements: int) -> None:
+        """Refuse a request with too many elements."""
+        self.elements += elements
+        if self.elements > MAX_ELEMENTS:
+            raise WireError(f"a request has more than {MAX_ELEMENTS} elements: send several smaller ones")
+
+    def tag_count(self) -> int:
+        """Read how many tagged fields follow."""
+        count = self.uvarint()
+        if count:
+            self.count(count)
+        return count
 
     def array(self, element: Callable[[], T], *, flexible: bool, least: int = 1) -> list[T] | None:
         """Read an array; None for a null array."""
@@ -151,7 +169,7 @@ class Reader:
 
     def skip_tags(self) -> None:
         """Pass over tagged fields that nobody asks for."""
-        for _ in range(self.uvarint()):
+        for _ in range(self.tag_count()):
             self.uvarint()
             self.take(self.uvarint())
 

@@ -200,6 +200,16 @@ def test_a_full_group_takes_nobody_in(state: str) -> None:
     assert len(trial.group.members) == 2
 
 
+def test_no_more_ids_are_given_out_than_there_may_be_members() -> None:
+    trial = GroupOnTrial(GroupLimits(max_size=2))
+    trial.pending("one")
+    trial.pending("two")
+    with pytest.raises(GroupFull):
+        trial.join("three", wish(takes_id_first=True))
+    trial.again("one")
+    trial.pending("three")
+
+
 def test_who_leaves_is_answered_for_itself() -> None:
     trial = GroupOnTrial().stabilize("one", "two", "three")
     results = trial.group.leave(trial.now_ms, [Leaver("one"), Leaver("stranger"), Leaver("two", "s"), Leaver("one")])

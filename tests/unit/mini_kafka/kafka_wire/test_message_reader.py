@@ -7,8 +7,8 @@ import pytest
 from mini_kafka.kafka_wire.call import Api
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.kio_codec import message_type
-from mini_kafka.kafka_wire.message_reader import MAX_ELEMENTS, read_message
-from mini_kafka.kafka_wire.primitives import array_length
+from mini_kafka.kafka_wire.message_reader import read_message
+from mini_kafka.kafka_wire.primitives import MAX_ELEMENTS, array_length
 from tests.support.kafka import body_of
 from tests.support.kafka_messages import random_message, versions
 

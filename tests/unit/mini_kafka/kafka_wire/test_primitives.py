@@ -1,5 +1,6 @@
 """The hand-written types: what is written can be read again, and no claimed length is believed."""
 
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
@@ -7,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mini_kafka.kafka_wire.errors import WireError
-from mini_kafka.kafka_wire.primitives import Reader, array_length, string, uvarint
+from mini_kafka.kafka_wire.messages import fetch, metadata, produce
+from mini_kafka.kafka_wire.primitives import INT32, MAX_ELEMENTS, Reader, array_length, string, uvarint
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -61,3 +63,29 @@ def test_every_number_ends_where_the_bytes_do() -> None:
         getattr(Reader(data[:size]), kind)()
         with pytest.raises(WireError):
             getattr(Reader(data[: size - 1]), kind)()
+
+
+MANY = INT32.pack(MAX_ELEMENTS + 1)
+ONE_TOPIC = INT32.pack(1) + b"\0\1t"
+
+
+@pytest.mark.parametrize(
+    ("read", "body"),
+    [
+        (produce.read_request, b"\xff\xff\0\1\0\0\0\0" + ONE_TOPIC + MANY + bytes(8) * MAX_ELEMENTS),
+        (fetch.read_request, bytes(17) + ONE_TOPIC + MANY + bytes(16) * MAX_ELEMENTS),
+        (metadata.read_request, MANY + bytes(2) * (MAX_ELEMENTS + 1)),
+    ],
+    ids=["Produce", "Fetch", "Metadata"],
+)
+def test_what_is_read_by_hand_has_no_more_elements_than_any_client_needs(
+    read: Callable[[memoryview, int], object], body: bytes
+) -> None:
+    with pytest.raises(WireError, match="more than 100000 elements"):
+        read(memoryview(body + bytes(100)), 4)
+
+
+def test_tagged_fields_are_counted_before_they_are_passed_over() -> None:
+    Reader(uvarint(MAX_ELEMENTS) + b"\0\0" * MAX_ELEMENTS).skip_tags()
+    with pytest.raises(WireError, match="more than 100000 elements"):
+        Reader(uvarint(MAX_ELEMENTS + 1) + b"\0\0" * (MAX_ELEMENTS + 1)).skip_tags()

@@ -99,7 +99,7 @@ def _read_partition(reader: Reader, version: int, topic: TopicKey) -> FetchParti
 
 def _read_replica_tag(reader: Reader, version: int, replica_id: int) -> int:
     """Read the tags of the whole request: from 15 on the replica's id is in one."""
-    for _ in range(reader.uvarint()):
+    for _ in range(reader.tag_count()):
         tag = reader.uvarint()
         value = Reader(reader.take(reader.uvarint()))
         if tag == 1 and version >= 15:
