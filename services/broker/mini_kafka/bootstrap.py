@@ -113,6 +113,7 @@ def build_bounds(settings: BrokerSettings) -> Bounds:
         HttpLimits(
             body_bytes=int(settings.max_body_bytes),
             buffered_body_bytes=int(settings.max_buffered_body_bytes),
+            control_body_bytes=int(settings.max_control_body_bytes),
             request_records=settings.max_records_per_request,
             streams=settings.max_streams,
             metrics_partitions=settings.metrics_max_partitions,

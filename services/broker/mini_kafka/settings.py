@@ -235,6 +235,12 @@ class BrokerSettings(Settings):
         title="SIZE",
         description="The largest request body, in bytes or as 8MiB; larger: 413 before it costs memory.",
     )
+    max_control_body_bytes: Annotated[ByteSize, Field(ge=1024, le=2**40)] = Field(
+        default=ByteSize(256 * 1024),
+        title="SIZE",
+        description="The largest body of a request that brings neither records nor locks, such as a change of a topic or "
+        "of offsets, in bytes or as 256KiB: it is parsed at once. Larger: 413.",
+    )
     max_buffered_body_bytes: Annotated[ByteSize, Field(ge=1024, le=2**40)] = Field(
         default=ByteSize(64 * 1024 * 1024),
         title="SIZE",
@@ -315,8 +321,8 @@ class BrokerSettings(Settings):
 
 LIMITS = (
     "memory_limit", "max_partitions", "max_groups", "group_max_size", "message_max_bytes",
-    "max_head_bytes", "max_body_bytes", "max_buffered_body_bytes", "max_records_per_request", "max_decompressed_bytes",
-    "max_streams", "metrics_max_partitions", "max_connections", "max_connections_per_address", "max_pipelined",
+    "max_head_bytes", "max_body_bytes", "max_control_body_bytes", "max_buffered_body_bytes", "max_records_per_request",
+    "max_decompressed_bytes", "max_streams", "metrics_max_partitions", "max_connections", "max_connections_per_address", "max_pipelined",
     "max_pipelined_body_bytes",
     "max_wait_ms", "share_max_delivery_count", "share_max_in_flight", "share_max_lock_ms",
     "header_timeout", "body_timeout", "idle_timeout",

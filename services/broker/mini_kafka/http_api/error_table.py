@@ -88,7 +88,7 @@ CORRUPT_MESSAGE = ErrorKind(
 BODY_TOO_LARGE = ErrorKind(
     "BODY_TOO_LARGE", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large",
     "Send less at a time, or lines of JSON, whose number has no limit.",
-    ("MINI_KAFKA_MAX_BODY_BYTES",),
+    ("MINI_KAFKA_MAX_BODY_BYTES", "MINI_KAFKA_MAX_CONTROL_BODY_BYTES"),
 )  # fmt: skip
 RECORD_LIST_TOO_LARGE = ErrorKind(
     "RECORD_LIST_TOO_LARGE", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request has too many records",

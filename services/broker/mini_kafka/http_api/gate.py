@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import SAFE_METHODS, AccessPolicy, Head, read_head
 from mini_kafka.http_api.aside import INLINE_BODY_BYTES, aside
-from mini_kafka.http_api.body import check_encoding, check_media_type, read_body
+from mini_kafka.http_api.body import check_encoding, check_media_type, for_control, for_records, read_body
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.call import Call, ClientGone, call_of
 from mini_kafka.http_api.connection import ANSWER, HEALTH_PATHS
@@ -82,7 +82,8 @@ class Gate:
             if hot is None:
                 assert self._app is not None  # noqa: S101 - `_loaded` is set
                 if scope["method"] not in SAFE_METHODS:
-                    receive = _giving(await read_body(head, receive, self._bounds), receive)
+                    body = await read_body(head, receive, self._bounds, for_control(self._bounds.limits))
+                    receive = _giving(body, receive)
                 await self._serve_app(self._app, scope, receive, send, begun)
                 return
             call = call_of(self._engine, self._bounds, head, scope, receive)
@@ -94,9 +95,9 @@ class Gate:
                     self._count(scope, route, response.status_code, begun)
                     await _answer_route(response, scope, send)
             else:
-                body = await _serve_hot(hot, call)
-                self._count(scope, route, 204 if body is None else 200, begun)
-                await _answer_hot(body, scope, send)
+                answer = await _serve_hot(hot, call)
+                self._count(scope, route, 204 if answer is None else 200, begun)
+                await _answer_hot(answer, scope, send)
         except ClientGone:
             self._count(scope, route, CLIENT_GONE, begun)
         except Exception as error:  # noqa: BLE001 - the last place where a refusal or a bug can be answered
@@ -173,7 +174,7 @@ async def _serve_hot(hot: HotRoute, call: Call) -> bytes | None:
         arguments = ()
     else:
         check_media_type(call.head)
-        body = await read_body(call.head, call.receive, call.bounds)
+        body = await read_body(call.head, call.receive, call.bounds, for_records(call.bounds.limits))
         arguments = await aside(len(body) > INLINE_BODY_BYTES, hot.arguments, body)
     answer = await hot.function(*arguments, call)
     return None if answer is None else answer.__pydantic_serializer__.to_json(answer)

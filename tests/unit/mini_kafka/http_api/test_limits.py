@@ -68,6 +68,7 @@ OVER = {
     "group_max_size": Over(1, 429, bring_a_second_member),
     "message_max_bytes": Over(500, 413, lambda it: it.post(RECORDS, b"x" * 600, ()), named="max.message.bytes"),
     "max_body_bytes": Over(1024, 413, lambda it: it.post("/produce", b"x" * 1025)),
+    "max_control_body_bytes": Over(1024, 413, lambda it: it.ask("PUT", "/v1/groups/g/offsets", [b" " * 1025], JSON)),
     "max_buffered_body_bytes": Over(1024, 503, send_another_body),
     "max_records_per_request": Over(2, 413, lambda it: it.post(RECORDS, [{"value": n} for n in range(3)])),
     "max_streams": Over(0, 503, open_a_stream),

@@ -25,7 +25,7 @@ from mini_kafka.engine.port import (
     ToTime,
 )
 from mini_kafka.http_api.aside import INLINE_BODY_BYTES, INLINE_RECORDS, aside
-from mini_kafka.http_api.body import check_media_type, read_body
+from mini_kafka.http_api.body import BodyLimit, check_media_type, for_control, for_records, read_body
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import CHANGING, problems
@@ -207,7 +207,7 @@ async def acquire(group: GroupName, request: Request, call: CallDep) -> Response
     A record that comes back too often, or is rejected, goes to the dead-letter topic.
     """
     query = read_query(request.scope["query_string"], AcquireQuery)
-    wish = AcquireRequest.model_validate_json(await _json_body(call))
+    wish = AcquireRequest.model_validate_json(await _json_body(call, for_control(call.bounds.limits)))
     if wish.max_records > call.bounds.limits.request_records:
         raise _wrong(
             f"max_records is at most {call.bounds.limits.request_records} (MINI_KAFKA_MAX_RECORDS_PER_REQUEST)"
@@ -241,7 +241,7 @@ async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Resp
     A lock that has run out is listed as expired, and is no error: the record is somebody else's by now.
     """
     read_query(request.scope["query_string"], Query)
-    body = await _json_body(call)
+    body = await _json_body(call, for_records(call.bounds.limits))
     wish = await aside(len(body) > INLINE_BODY_BYTES, _read_acknowledgement, body)
     done = await call.engine.acknowledge(call.caller, name_of(group), **wish)
     content = await aside(len(done.late) > INLINE_RECORDS, _acknowledged_json, done)
@@ -285,9 +285,9 @@ def _acknowledged_json(done: Acknowledgement) -> str:
     return answer.model_dump_json()
 
 
-async def _json_body(call: Call) -> bytes:
+async def _json_body(call: Call, limit: BodyLimit) -> bytes:
     check_media_type(call.head)
-    return await read_body(call.head, call.receive, call.bounds)
+    return await read_body(call.head, call.receive, call.bounds, limit)
 
 
 def name_of(part: str) -> str:
