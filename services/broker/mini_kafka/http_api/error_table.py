@@ -189,6 +189,11 @@ CORE_ERRORS: Mapping[type[core.BrokerError], ErrorKind] = {
         "Use the names of earlier groups or consumers again, delete groups or their topics, or raise the limit.",
         ("MINI_KAFKA_MAX_GROUPS",),
     ),
+    core.OffsetLimitReached: ErrorKind(
+        "OFFSET_LIMIT_REACHED", HTTPStatus.TOO_MANY_REQUESTS, "There would be too many committed offsets",
+        "Delete groups or topics that nobody needs, let groups read topics of fewer partitions, or raise the limit.",
+        ("MINI_KAFKA_MAX_COMMITTED_OFFSETS",),
+    ),
     core.MemberLimitReached: ErrorKind(
         "GROUP_MAX_SIZE_REACHED", HTTPStatus.TOO_MANY_REQUESTS, "The group would have too many members",
         "Wait until a member has done its records or ends its call, let it ask for more records at a time, or raise"

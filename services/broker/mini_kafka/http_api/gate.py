@@ -23,7 +23,7 @@ from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.call import Call, ClientGone, call_of
 from mini_kafka.http_api.connection import ANSWER, HEALTH_PATHS
 from mini_kafka.http_api.errors import NOSNIFF, ProblemAnswer, internal_error, problem_of
-from mini_kafka.http_api.hot import UNMATCHED, HotRoute, HotRoutes, find
+from mini_kafka.http_api.hot import SLASH, UNMATCHED, HotRoute, HotRoutes, find
 from mini_kafka.http_api.request_id import request_id_of, with_request_id
 from mini_kafka.measures import Traffic
 
@@ -80,17 +80,13 @@ class Gate:
                 scope = _with_whole_names(scope)
                 hot, route, names = find(self._hot, scope["method"], scope["path"])
             if hot is None:
-                assert self._app is not None  # noqa: S101 - `_loaded` is set
-                if scope["method"] not in SAFE_METHODS:
-                    body = await read_body(head, receive, self._bounds, for_control(self._bounds.limits))
-                    receive = _giving(body, receive)
-                await self._serve_app(self._app, scope, receive, send, begun)
+                await self._serve_app(head, scope, receive, send, begun)
                 return
             call = call_of(self._engine, self._bounds, head, scope, receive)
             if hot.request is not None:
                 response = await hot.function(*names, hot.request(scope, receive), call)
                 if hasattr(response, "body_iterator") and not is_head:
-                    await self._serve_app(response, scope, receive, send, begun, route)
+                    await self._let_answer(response, scope, receive, send, begun, route)
                 else:
                     self._count(scope, route, response.status_code, begun)
                     await _answer_route(response, scope, send)
@@ -119,7 +115,15 @@ class Gate:
         await self._loaded.wait()
         return False
 
-    async def _serve_app(
+    async def _serve_app(self, head: Head, scope: Scope, receive: Receive, send: Send, begun: float) -> None:
+        """Let FastAPI serve a request, whose body it gets whole."""
+        assert self._app is not None  # noqa: S101 - `_loaded` is set
+        if scope["method"] not in SAFE_METHODS:
+            body = await read_body(head, receive, self._bounds, for_control(self._bounds.limits))
+            receive = _giving(body, receive)
+        await self._let_answer(self._app, scope, receive, send, begun)
+
+    async def _let_answer(
         self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, begun: float, route: str | None = None
     ) -> None:
         """Let an application or a stream answer, and count that when it begins: what follows has no other answer."""
@@ -164,7 +168,7 @@ def _with_whole_names(scope: Scope) -> Scope:
     raw: bytes = scope["raw_path"]
     if not raw.startswith(b"/v1/groups/") or b"%2f" not in raw.lower():
         return scope
-    path = unquote(re.sub("%2f", "%00", raw.decode("ascii"), flags=re.IGNORECASE))
+    path = unquote(re.sub("%2f", SLASH, raw.decode("ascii"), flags=re.IGNORECASE))
     return {**scope, "path": path}
 
 

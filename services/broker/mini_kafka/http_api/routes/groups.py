@@ -28,10 +28,10 @@ from mini_kafka.http_api.aside import INLINE_BODY_BYTES, INLINE_RECORDS, aside
 from mini_kafka.http_api.body import BodyLimit, check_media_type, for_control, for_records, read_body
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.deps import CallDep
-from mini_kafka.http_api.documented import CHANGING, problems
+from mini_kafka.http_api.documented import CHANGING, problems, schema_of
 from mini_kafka.http_api.error_table import INVALID_REQUEST
 from mini_kafka.http_api.errors import RequestRefused
-from mini_kafka.http_api.hot import HotRoute, HotRoutes
+from mini_kafka.http_api.hot import SLASH, HotRoute, HotRoutes
 from mini_kafka.http_api.lock_text import read_lock, write_locks
 from mini_kafka.http_api.position import time_of
 from mini_kafka.http_api.query import Query, documented, read_query
@@ -52,9 +52,6 @@ from mini_kafka_shared.schemas_v1 import (
     OffsetWish,
     OffsetWishes,
 )
-
-SLASH = "\x00"
-"""What the gate puts where a group's name has an encoded slash, so that it is no border of the path."""
 
 LONGEST_NAME = 1000
 """Kafka sets no limit; this one keeps a name from being most of an answer."""
@@ -198,7 +195,7 @@ ACQUIRED = {"application/json": {"schema": {"type": "object", "properties": {"re
     | {200: {"description": "records, each with its lock", "content": ACQUIRED}},
     openapi_extra={
         "parameters": documented(AcquireQuery),
-        "requestBody": {"content": {"application/json": {"schema": AcquireRequest.model_json_schema()}}},
+        "requestBody": {"content": {"application/json": {"schema": schema_of(AcquireRequest)}}},
     },
 )  # fmt: skip
 async def acquire(group: GroupName, request: Request, call: CallDep) -> Response:
@@ -231,9 +228,7 @@ async def acquire(group: GroupName, request: Request, call: CallDep) -> Response
     summary="Acknowledge records",
     response_model=Acknowledged,
     responses=CHANGING | problems(_415="the body is not JSON"),
-    openapi_extra={
-        "requestBody": {"content": {"application/json": {"schema": AcknowledgeRequest.model_json_schema()}}}
-    },
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": schema_of(AcknowledgeRequest)}}}},
 )
 async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Response:
     """Accept what is done, release what somebody else is to do, reject what nobody can, renew what takes longer.
@@ -294,10 +289,10 @@ def name_of(part: str) -> str:
     """Give a group's name as it was meant.
 
     Raises:
-        RequestRefused: 422, it is longer than a name may be; FastAPI checks it only on its own way.
+        RequestRefused: 422, it is empty, or longer than a name may be; FastAPI checks it only on its own way.
     """
-    if len(part) > LONGEST_NAME:
-        raise _wrong(f"a group's name has at most {LONGEST_NAME} characters, and this one has {len(part)}")
+    if not 1 <= len(part) <= LONGEST_NAME:
+        raise _wrong(f"a group's name has 1 to {LONGEST_NAME} characters, and this one has {len(part)}")
     return part.replace(SLASH, "/")
 
 
