@@ -118,7 +118,7 @@ class OffsetLimitReached(BrokerError):
     def __init__(self, group: str, held: int, wanted: int, limit: int) -> None:
         super().__init__(
             f"the groups have {held} committed offsets, and {wanted} more of group {group!r} would pass"
-            f" MINI_KAFKA_MAX_COMMITTED_OFFSETS ({limit}): delete groups or topics that nobody needs, or raise the limit"
+            f" MINI_KAFKA_MAX_COMMITTED_OFFSETS ({limit}): delete groups or topics, or raise the limit"
         )
 
 

@@ -57,7 +57,7 @@ class HttpLimits:
     control_body_bytes: int = 256 * 1024
     request_records: int = 10_000
     streams: int = 1000
-    metrics_partitions: int = 10_000
+    metrics_partitions: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

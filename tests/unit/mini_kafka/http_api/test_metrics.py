@@ -248,4 +248,4 @@ def test_requests_go_on_while_many_partitions_and_groups_are_looked_at() -> None
         assert (len(snapshot.topics), len(snapshot.groups)) == (4, 1000)
         assert turns > 1000 // 200 + 3
 
-    tell(story)
+    tell(story, metrics_max_partitions=4000)
