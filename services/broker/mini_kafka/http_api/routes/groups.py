@@ -125,7 +125,7 @@ async def delete_group(group: GroupName, call: CallDep) -> None:
 @router.put(
     "/groups/{group}/offsets",
     responses=CHANGING | AT_WORK | problems(_404="a topic, a partition or the other group does not exist")
-    | problems(_429="there are too many groups"),
+    | problems(_429="there are too many groups, or offsets of them"),
     summary="Commit or reset offsets",
 )  # fmt: skip
 async def move_offsets(
@@ -191,7 +191,7 @@ ACQUIRED = {"application/json": {"schema": {"type": "object", "properties": {"re
     responses=CHANGING
     | AT_WORK
     | problems(_404="a topic does not exist, and is not to be created", _415="the body is not JSON",
-               _429="there are too many groups or partitions")
+               _429="there are too many groups, offsets of them, members or partitions")
     | {200: {"description": "records, each with its lock", "content": ACQUIRED}},
     openapi_extra={
         "parameters": documented(AcquireQuery),
