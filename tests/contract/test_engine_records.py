@@ -221,3 +221,14 @@ async def test_a_request_that_comes_again_appends_nothing_and_gets_the_first_ans
     assert [record.value for record in await fetch_all(engine, caller, TopicPartition(topic, 0))] == [
         b"a", b"a", b"b", b"c",
     ]  # fmt: skip
+
+
+async def test_a_topic_that_is_made_again_knows_no_request_of_its_earlier_life(
+    engine: Engine, caller: Caller, topic: str
+) -> None:
+    await engine.produce(caller, topic, [NewRecord(b"a")] * 3, sequence=ProducerSequence("till", 0, 0))
+    await engine.delete_topic(caller, topic)
+    await engine.create_topic(caller, topic)
+    [place] = await engine.produce(caller, topic, [NewRecord(b"b")], sequence=ProducerSequence("till", 0, 0))
+    assert place.offset == 0
+    assert await engine.offsets_at(caller, topic, LATEST) == [1]

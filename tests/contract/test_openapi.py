@@ -1,6 +1,8 @@
 """The HTTP API against its own OpenAPI document: whatever is sent, no 5xx, and only answers that are documented."""
 
 import asyncio
+import json
+import re
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from mini_kafka.http_api.gate import Gate
-from tests.support.broker import new_broker
+from tests.support.broker import Broker, new_broker, tell
 
 QUICK = 20
 """The examples of the profile `fast`, of which a request through all layers is a slow one."""
@@ -36,6 +38,18 @@ def gate() -> Gate:
     app = asyncio.run(new_broker(max_wait_ms=5)).app
     assert isinstance(app, Gate)
     return app
+
+
+def test_every_reference_in_the_document_leads_somewhere() -> None:
+    async def story(it: Broker) -> None:
+        document = (await it.get("/openapi.json")).json()
+        for reference in re.findall(r'"\$ref": "([^"]*)"', json.dumps(document)):
+            found = document
+            for step in reference.removeprefix("#/").split("/"):
+                assert step in found, reference
+                found = found[step]
+
+    tell(story)
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.name.lower())

@@ -77,6 +77,7 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
             num_partitions=settings.num_partitions,
             max_partitions=settings.max_partitions,
             max_groups=settings.max_groups,
+            max_offsets=settings.max_committed_offsets,
             group_max_size=settings.group_max_size,
             max_decompressed_bytes=int(settings.max_decompressed_bytes),
             auto_create_topics=settings.auto_create_topics_enable,
@@ -113,6 +114,7 @@ def build_bounds(settings: BrokerSettings) -> Bounds:
         HttpLimits(
             body_bytes=int(settings.max_body_bytes),
             buffered_body_bytes=int(settings.max_buffered_body_bytes),
+            control_body_bytes=int(settings.max_control_body_bytes),
             request_records=settings.max_records_per_request,
             streams=settings.max_streams,
             metrics_partitions=settings.metrics_max_partitions,

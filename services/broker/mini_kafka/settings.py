@@ -152,6 +152,11 @@ class BrokerSettings(Settings):
         description="How many groups and consumers may have offsets: their names are kept until their topic is "
         "deleted; over it a new one is refused with 429.",
     )
+    max_committed_offsets: Annotated[int, Field(ge=1, le=100_000_000)] = Field(
+        default=100_000,
+        description="How many committed offsets all groups may have together, one for each partition of each group: "
+        "up to 2 kB each where records are shared; over it a new one is refused with 429.",
+    )
     group_max_size: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=1000,
         description="How many members a group may have, of Kafka clients or at work over HTTP, waiting for records or "
@@ -235,6 +240,12 @@ class BrokerSettings(Settings):
         title="SIZE",
         description="The largest request body, in bytes or as 8MiB; larger: 413 before it costs memory.",
     )
+    max_control_body_bytes: Annotated[ByteSize, Field(ge=1024, le=2**40)] = Field(
+        default=ByteSize(256 * 1024),
+        title="SIZE",
+        description="The largest body of a request that brings neither records nor locks, such as a change of a topic "
+        "or of offsets, in bytes or as 256KiB: it is parsed at once. Larger: 413.",
+    )
     max_buffered_body_bytes: Annotated[ByteSize, Field(ge=1024, le=2**40)] = Field(
         default=ByteSize(64 * 1024 * 1024),
         title="SIZE",
@@ -250,9 +261,9 @@ class BrokerSettings(Settings):
         description="How many streams (follow=true and server-sent events) may be open; over it: 503.",
     )
     metrics_max_partitions: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
-        default=10_000,
-        description="How many partitions of topics, and of groups, /metrics shows one by one: each is some lines of "
-        "every scrape; over it, topics and groups are left out whole, and counted.",
+        default=1000,
+        description="How many partitions of topics, and of groups, /metrics shows one by one: a thousand of both cost "
+        "every scrape 30 ms, which requests share; over it, topics and groups are left out whole, and counted.",
     )
     max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default_factory=default_max_connections,
@@ -314,10 +325,10 @@ class BrokerSettings(Settings):
 
 
 LIMITS = (
-    "memory_limit", "max_partitions", "max_groups", "group_max_size", "message_max_bytes",
-    "max_head_bytes", "max_body_bytes", "max_buffered_body_bytes", "max_records_per_request", "max_decompressed_bytes",
-    "max_streams", "metrics_max_partitions", "max_connections", "max_connections_per_address", "max_pipelined",
-    "max_pipelined_body_bytes",
+    "memory_limit", "max_partitions", "max_groups", "max_committed_offsets", "group_max_size", "message_max_bytes",
+    "max_head_bytes", "max_body_bytes", "max_control_body_bytes", "max_buffered_body_bytes",
+    "max_records_per_request", "max_decompressed_bytes", "max_streams", "metrics_max_partitions",
+    "max_connections", "max_connections_per_address", "max_pipelined", "max_pipelined_body_bytes",
     "max_wait_ms", "share_max_delivery_count", "share_max_in_flight", "share_max_lock_ms",
     "header_timeout", "body_timeout", "idle_timeout",
 )  # fmt: skip

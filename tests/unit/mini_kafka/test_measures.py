@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from mini_kafka.measures import LAG_BOUNDS_S, LAG_INTERVAL_S, Durations, LoopLag, Traffic
 
 
@@ -47,6 +49,7 @@ def test_the_lag_is_how_long_after_its_time_a_timer_ran_and_the_next_one_is_arra
         lag.stop()
         within = dict(zip(LAG_BOUNDS_S, lag.durations.counts, strict=False))
         assert (within[LAG_BOUNDS_S[0]], within[0.05], sum(lag.durations.counts)) == (2, 1, 3)
+        assert lag.durations.total_s == pytest.approx(0.03)
 
     asyncio.run(run())
 

@@ -10,6 +10,7 @@
     ├── InvalidConfig             a config's name or value
     ├── PartitionLimitReached     the broker has as many partitions as it may have
     ├── GroupLimitReached         as many groups have committed offsets as may
+    ├── OffsetLimitReached        as many offsets are committed as may
     ├── MemberLimitReached        as many members are at work in a group as may
     ├── GroupNotFound             no group of this name has offsets or members
     ├── GroupNotEmpty             to be deleted while it has members or holds locks
@@ -108,6 +109,16 @@ class GroupLimitReached(BrokerError):
         super().__init__(
             f"group {group!r} would be one more than MINI_KAFKA_MAX_GROUPS ({limit}):"
             " use the names of earlier groups or consumers again, delete their topics, or raise the limit"
+        )
+
+
+class OffsetLimitReached(BrokerError):
+    """All groups together have as many committed offsets, one for each partition, as the broker allows."""
+
+    def __init__(self, group: str, held: int, wanted: int, limit: int) -> None:
+        super().__init__(
+            f"the groups have {held} committed offsets, and {wanted} more of group {group!r} would pass"
+            f" MINI_KAFKA_MAX_COMMITTED_OFFSETS ({limit}): delete groups or topics, or raise the limit"
         )
 
 

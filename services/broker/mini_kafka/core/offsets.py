@@ -7,10 +7,13 @@ the log is the reader's question, not this room's.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from mini_kafka.core.errors import GroupLimitReached
+from mini_kafka.core.errors import GroupLimitReached, OffsetLimitReached
 
 MAX_GROUPS = 10_000
 """How many groups may have offsets, unless the broker is told otherwise: what shows all of them stays fast."""
+MAX_OFFSETS = 100_000
+"""How many offsets all groups together may have, unless the broker is told otherwise: 60 bytes each, and up to 2 kB
+where the group shares the partition's records."""
 
 
 class TopicPartition(NamedTuple):
@@ -31,8 +34,10 @@ class CommitDetails(NamedTuple):
 class CommittedOffsets:
     """Every group's committed offsets."""
 
-    def __init__(self, max_groups: int = MAX_GROUPS) -> None:
+    def __init__(self, max_groups: int = MAX_GROUPS, max_offsets: int = MAX_OFFSETS) -> None:
         self._max_groups = max_groups
+        self._max_offsets = max_offsets
+        self._held = 0
         self._groups: dict[str, dict[TopicPartition, int]] = {}
         self._details: dict[str, dict[TopicPartition, CommitDetails]] = {}
 
@@ -44,26 +49,32 @@ class CommittedOffsets:
         """Keep `offset` as the group's next one to read; it may move back as well as forward.
 
         Raises:
-            GroupLimitReached: it is the group's first one, and there are too many groups.
+            GroupLimitReached, OffsetLimitReached: it is a new one, and there is no room; nothing was changed.
         """
         offsets = self._groups.get(group)
-        if offsets is None:
-            self.check_room(group)
-            offsets = self._groups[group] = {}
+        if offsets is None or partition not in offsets:
+            self.check_room(group, (partition,))
+            offsets = self._groups.setdefault(group, {})
+            self._held += 1
         offsets[partition] = offset
         if details is not None:
             self._details.setdefault(group, {})[partition] = details
         elif self._details:  # whoever moves the offset without them leaves none behind
             self._details.get(group, {}).pop(partition, None)
 
-    def check_room(self, group: str) -> None:
-        """Refuse a group that would be one too many.
+    def check_room(self, group: str, partitions: Iterable[TopicPartition] = ()) -> None:
+        """Refuse a group that would be one too many, and offsets of it in partitions where it has none.
 
         Raises:
             GroupLimitReached: it has no offsets yet, and there are too many groups that do.
+            OffsetLimitReached: all groups together would have too many offsets.
         """
-        if group not in self._groups and len(self._groups) >= self._max_groups:
+        offsets = self._groups.get(group)
+        if offsets is None and len(self._groups) >= self._max_groups:
             raise GroupLimitReached(group, self._max_groups)
+        new = sum(offsets is None or partition not in offsets for partition in partitions)
+        if new and self._held + new > self._max_offsets:
+            raise OffsetLimitReached(group, self._held, new, self._max_offsets)
 
     def committed(self, group: str, partition: TopicPartition) -> int | None:
         """Give a group's committed offset, or None where it has none."""
@@ -86,13 +97,14 @@ class CommittedOffsets:
         """Drop one offset, if there is one; with its last, a group goes."""
         offsets = self._groups.get(group)
         if offsets is not None and offsets.pop(partition, None) is not None:
+            self._held -= 1
             self._details.get(group, {}).pop(partition, None)
             if not offsets:
                 self.forget_group(group)
 
     def forget_group(self, group: str) -> None:
         """Drop all offsets of a group."""
-        self._groups.pop(group, None)
+        self._held -= len(self._groups.pop(group, {}))
         self._details.pop(group, None)
 
     def forget_topic(self, topic: str, group: str | None = None) -> None:

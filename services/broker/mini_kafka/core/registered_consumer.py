@@ -58,7 +58,11 @@ class RegisteredConsumers:
         """Let a consumer read a topic: where it stopped if it has read it before, else from the log start.
 
         The start is committed, so that `/stats` shows it and retention cannot move it unseen.
+
+        Raises:
+            GroupLimitReached, OffsetLimitReached: nothing was registered.
         """
+        self._offsets.check_room(consumer_id, topic.partitions)
         for partition, log in zip(topic.partitions, topic.logs, strict=True):
             if self._offsets.committed(consumer_id, partition) is None:
                 self._offsets.commit(consumer_id, partition, log.log_start_offset)

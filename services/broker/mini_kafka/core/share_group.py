@@ -5,7 +5,7 @@ share of a partition once the log has something for it (a group costs little for
 copies each committed offset to where every kind of group has them. It reads no log and wakes nobody.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from uuid import UUID
 
@@ -104,25 +104,24 @@ class ShareGroups:
         """
         self._offsets.check_room(name)
 
-    def open(self, name: str) -> ShareGroup:
-        """Give a group that shares records from now on.
+    def open(self, name: str, topics: Iterable[Topic]) -> ShareGroup:
+        """Give a group that shares records of topics from now on.
+
+        It gets a committed offset in each partition where it has none: the log start offset.
 
         Raises:
-            GroupLimitReached: it would be one group too many.
+            GroupLimitReached, OffsetLimitReached: there is no room for it; nothing was changed.
         """
-        group = self._groups.get(name)
-        if group is None:
-            self._offsets.check_room(name)
-            group = self._groups[name] = ShareGroup(name, self._max_in_flight)
+        group = self._groups.get(name) or ShareGroup(name, self._max_in_flight)
+        news = [topic for topic in topics if group.joined.get(topic.topic_id) != len(topic.logs)]
+        self._offsets.check_room(name, [partition for topic in news for partition in topic.partitions])
+        self._groups[name] = group
+        for topic in news:
+            for partition, log in zip(topic.partitions, topic.logs, strict=True):
+                if self._offsets.committed(name, partition) is None:
+                    self._offsets.commit(name, partition, log.log_start_offset)
+            group.joined[topic.topic_id] = len(topic.logs)
         return group
-
-    def join(self, group: ShareGroup, topic: Topic) -> None:
-        """Give the group a committed offset in each partition where it has none: the log start offset."""
-        for number in range(group.joined.get(topic.topic_id, 0), len(topic.logs)):
-            partition = topic.partitions[number]
-            if self._offsets.committed(group.name, partition) is None:
-                self._offsets.commit(group.name, partition, topic.logs[number].log_start_offset)
-        group.joined[topic.topic_id] = len(topic.logs)
 
     def share_of(self, group: ShareGroup, topic: Topic, number: int) -> TopicShare | None:
         """Give the group's share of a partition, or None while there has been nothing to share."""

@@ -23,6 +23,8 @@ from mini_kafka.engine.rows import rows
 
 RANGES_PER_SLICE = 200
 """Ranges of records in flight that are worked on before others get their turn: a millisecond or two."""
+PARTITIONS_PER_SLICE = 10
+"""Partitions that records are acquired from before others get their turn: a millisecond or two."""
 FIRST_AGAIN = 4
 """Records that are acquired again at once. Their size is known only when they are locked and read, so a call takes
 twice as many each time, and stops when it has bytes enough."""
@@ -70,8 +72,12 @@ class Acquiring:
         order = Order(lock_ms, member)
         taken: list[_Taken] = []
         records_left, bytes_left = max_records, READ_BYTES
+        pace = Pace(PARTITIONS_PER_SLICE)
         try:
             for place, shared in enumerate(candidates):
+                await pace.step()
+                if shared.ended:
+                    continue
                 others = len(candidates) - place
                 count, size = await self._take(
                     shared, -(-records_left // others), max(bytes_left // others, 1), order, taken

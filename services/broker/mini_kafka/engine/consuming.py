@@ -46,7 +46,7 @@ class Consuming:
         """Let a consumer read a topic, and let its waiting calls look there.
 
         Raises:
-            GroupLimitReached, GroupKindConflict: nothing was registered.
+            GroupLimitReached, OffsetLimitReached, GroupKindConflict: nothing was registered.
         """
         self._make_way(consumer_id)
         self._consumers.register(consumer_id, topic)

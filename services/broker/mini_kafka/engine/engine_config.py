@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from mini_kafka.core.fetch_session import MAX_SESSIONS
 from mini_kafka.core.group_limits import GroupLimits
-from mini_kafka.core.offsets import MAX_GROUPS
+from mini_kafka.core.offsets import MAX_GROUPS, MAX_OFFSETS
 from mini_kafka.core.share_group import MAX_DELIVERY_COUNT, MAX_IN_FLIGHT
 from mini_kafka.core.topic import MAX_PARTITIONS
 from mini_kafka.core.topic_config import TopicConfig
@@ -22,6 +22,7 @@ class EngineConfig:
     num_partitions: int = 1
     max_partitions: int = MAX_PARTITIONS
     max_groups: int = MAX_GROUPS
+    max_offsets: int = MAX_OFFSETS
     group_max_size: int = GROUP_MAX_SIZE
     auto_create_topics: bool = True
     max_wait_ms: int = MAX_WAIT_MS

@@ -58,12 +58,13 @@ class GroupOffsets:
 
         Raises:
             GroupNotFound, UnknownMember, MemberFenced, IllegalGeneration, RebalanceInProgress, GroupKindConflict,
-            GroupLimitReached: nothing was committed.
+            GroupLimitReached, OffsetLimitReached: nothing was committed.
         """
         refused = self._unknown(wanted)
         if len(refused) == len(wanted):
             return refused
         self._check(name, place)
+        self._offsets.check_room(name, [it for it in wanted if it not in refused and wanted[it].offset >= 0])
         now_ms = self._clock.now_ms()
         limit = self._groups.limits.offset_metadata_max_size
         for partition, (offset, leader_epoch, metadata) in wanted.items():

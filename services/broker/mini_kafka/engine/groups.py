@@ -88,11 +88,12 @@ class Groups:
         self._check(name)
         pace = Pace(AT_ONCE)
         partitions = []
-        for partition, committed in sorted(self._offsets.of_group(name).items()):
+        for partition in sorted(self._offsets.of_group(name)):
             await pace.step()
-            topic = self._topics.find(partition.topic)
-            if topic is not None:
-                partitions.append(self._place(name, partition, topic.logs[partition.partition], committed))
+            committed = self._offsets.committed(name, partition)
+            if committed is not None:  # else its topic went meanwhile, or what was committed of it
+                log = self._topics.get(partition.topic).log(partition.partition)
+                partitions.append(self._place(name, partition, log, committed))
         members = self._members(name)
         return GroupDescription(name, self._kind(name), self._state(name, members), members, tuple(partitions))
 
@@ -114,21 +115,23 @@ class Groups:
         """Move committed offsets, all or none, and say from where to where; locks on what moves end.
 
         Raises:
-            UnknownTopic, UnknownPartition, GroupNotFound, GroupLimitReached: nothing was moved.
+            UnknownTopic, UnknownPartition, GroupNotFound, GroupLimitReached, OffsetLimitReached: nothing was moved.
             GroupKindConflict: Kafka consumers are its members, and would not notice; nothing was moved.
         """
         self._check_no_consumers(name)
-        self._offsets.check_room(name)
         wanted = self._each_partition(targets)
         logs = {partition: self._topics.get(partition.topic).log(partition.partition) for partition in wanted}
         changes = []
+        pace = Pace(AT_ONCE)
         for partition, target in wanted.items():
+            await pace.step()
             before = self._offsets.committed(name, partition)
             after = await self._resolve(name, partition, logs[partition], target)
             changes.append(OffsetChange(*partition, before, after))
         for partition, log in logs.items():  # a look-up by time may have waited
-            if self._topics.get(partition.topic).logs[partition.partition] is not log:
+            if self._topics.get(partition.topic).log(partition.partition) is not log:
                 raise UnknownTopic(partition.topic)
+        self._offsets.check_room(name, wanted)
         if not dry_run:
             self._check_no_consumers(name)
             for change in changes:

@@ -73,7 +73,7 @@ class MemoryEngine:
         self._epoch = secrets.token_hex(8)
         self._budget = MemoryBudget(config.memory_limit)
         self._topics = Topics(self._budget, config.max_partitions)
-        self._offsets = CommittedOffsets(config.max_groups)
+        self._offsets = CommittedOffsets(config.max_groups, config.max_offsets)
         self._consumers = RegisteredConsumers(self._offsets)
         self._sequences: ProducerSequences[Sequence[Appended]] = ProducerSequences()
         self._waiters = Waiters(clock, config.max_wait_ms)
@@ -284,6 +284,7 @@ class MemoryEngine:
             log = self._topics.get(partition.topic).log(partition.partition)
             if not 0 <= offset <= log.log_end_offset:
                 raise OffsetOutOfRange(offset, log.log_start_offset, log.log_end_offset, partition.partition)
+        self._offsets.check_room(group, offsets)
         self._shared.make_way(group)
         for partition, offset in offsets.items():
             self._offsets.commit(group, partition, offset)

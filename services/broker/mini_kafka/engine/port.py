@@ -259,7 +259,8 @@ class Engine(Protocol):
         """Keep, for a group, the next offset to read in each partition.
 
         Raises:
-            UnknownTopic, UnknownPartition, OffsetOutOfRange, GroupLimitReached: nothing was committed.
+            UnknownTopic, UnknownPartition, OffsetOutOfRange, GroupLimitReached, OffsetLimitReached: nothing was
+                committed.
             GroupKindConflict: members of a shared group of this name are at work; nothing was committed.
         """
 
@@ -271,7 +272,7 @@ class Engine(Protocol):
 
         Raises:
             UnknownTopic, InvalidTopic: as `ensure_topic` for a topic that is only needed.
-            GroupLimitReached: there are too many consumers and other groups.
+            GroupLimitReached, OffsetLimitReached: there are too many consumers and other groups, or offsets of them.
             GroupKindConflict: members of a shared group of this name are at work.
         """
 
@@ -282,6 +283,7 @@ class Engine(Protocol):
 
         Raises:
             UnknownConsumer: it has to register first.
+            OffsetLimitReached: it has no offset in a partition that is new, and there is no room for one.
             GroupKindConflict: members of a shared group of this name are at work.
         """
 
@@ -309,7 +311,7 @@ class Engine(Protocol):
         Raises:
             UnknownTopic, InvalidTopic, PartitionLimitReached: a topic is not there, and cannot be.
             GroupKindConflict: a registered consumer of the group's name waits in `consume`.
-            GroupLimitReached: there are too many groups.
+            GroupLimitReached, OffsetLimitReached: there are too many groups, or offsets of them.
             MemberLimitReached: too many members of the group are in a call or hold records.
         """
 
@@ -331,7 +333,10 @@ class Engine(Protocol):
         """
 
     async def release_member(self, caller: Caller, group: str, member: str) -> int:
-        """Give back all that a member holds, and count it; 0 where nobody knows it."""
+        """Give back all that a member holds, and count it; 0 where nobody knows it.
+
+        Their deliveries count, as those of a share session of Kafka's that is closed (seen with 4.3.1).
+        """
 
     async def list_groups(self, caller: Caller) -> Sequence[GroupSummary]:
         """List all groups by name: those that have a committed offset, or members."""
@@ -358,7 +363,7 @@ class Engine(Protocol):
         made. Locks of a shared group on these partitions end, and are late.
 
         Raises:
-            UnknownTopic, UnknownPartition, GroupLimitReached: nothing was moved.
+            UnknownTopic, UnknownPartition, GroupLimitReached, OffsetLimitReached: nothing was moved.
             GroupNotFound: nobody knows the group that a target names; nothing was moved.
             GroupKindConflict: Kafka consumers are members of it; nothing was moved.
         """

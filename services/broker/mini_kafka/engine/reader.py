@@ -21,6 +21,8 @@ from mini_kafka.engine.waiters import Waiters
 
 COLLECTED_BATCHES = 1000
 """How many batches are taken out of a log at once: more than a thousand records are decoded bit by bit."""
+PARTITIONS_PER_SLICE = 50
+"""Partitions that are looked at before others get their turn: a millisecond."""
 RECORDS_PER_SLICE = 2000
 """Records that are decoded before others get their turn: a millisecond."""
 
@@ -68,7 +70,9 @@ class Reader:
         turn = sum(following.values()) % len(news) if news else 0  # another one is first each time, as records are read
         parts: list[list[ReadRecord]] = []
         records_left, bytes_left = max_records, max_bytes
+        pace = Pace(PARTITIONS_PER_SLICE)
         for place, number in enumerate(news[turn:] + news[:turn]):
+            await pace.step()
             others = len(news) - place
             part, following[number], size = await self.read_partition(
                 topic.logs[number], following[number], -(-records_left // others), bytes_left // others
@@ -133,7 +137,12 @@ class Reader:
         Raises:
             UnknownTopic: it does not exist.
         """
-        return [await self.offset_at(log, at) for log in list(self._topics.get(name).logs)]
+        pace = Pace(PARTITIONS_PER_SLICE)
+        offsets = []
+        for log in list(self._topics.get(name).logs):
+            await pace.step()
+            offsets.append(await self.offset_at(log, at))
+        return offsets
 
     async def offset_at(self, log: PartitionLog, at: int) -> int:
         """Look up an offset in one log, as `offsets_at` does."""

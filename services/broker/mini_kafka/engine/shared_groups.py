@@ -128,7 +128,8 @@ class SharedGroups:
         """Lock and give at most `max_records` records, and wait for the first one.
 
         Raises:
-            GroupKindConflict, GroupLimitReached, MemberLimitReached, UnknownTopic: nothing was acquired.
+            GroupKindConflict, GroupLimitReached, OffsetLimitReached, MemberLimitReached, UnknownTopic: nothing was
+                acquired.
         """
         names = tuple(dict.fromkeys(topics))
         if self._waiters.closed or not names:
@@ -140,7 +141,7 @@ class SharedGroups:
         with self.calls.inside(name, member):
             while True:
                 wanted = [self._topics.get(topic) for topic in names]
-                candidates = self._candidates(self._groups.open(name), wanted)
+                candidates = self._candidates(self._groups.open(name, wanted), wanted)
                 if candidates:
                     found = await self._acquiring.acquire(candidates, max_records, lock_ms, member)
                     if found:
@@ -172,7 +173,6 @@ class SharedGroups:
         """Give the shares that may have a record now, another one first each time."""
         found = []
         for topic in topics:
-            self._groups.join(group, topic)
             for number in range(len(topic.logs)):
                 shared = self._groups.share_of(group, topic, number)
                 if shared is not None and self._acquiring.has_something(shared):

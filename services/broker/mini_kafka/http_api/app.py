@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 
 from mini_kafka.core.errors import BrokerError
 from mini_kafka.engine.port import Engine
-from mini_kafka.http_api.body import body_too_large
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.docs_page import add_docs_page
 from mini_kafka.http_api.documented import EVERYWHERE
@@ -39,7 +38,6 @@ def build_app(engine: Engine, bounds: Bounds, measures: Measures) -> tuple[FastA
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=bounds.limits.body_bytes,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     app.state.engine = engine
@@ -65,8 +63,6 @@ def _refused_by_http(request: Request, error: Exception) -> Response:
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         kind = METHOD_NOT_ALLOWED
         detail = f"{request.url.path!r} does not take {request.method}: /docs shows what it takes"
-    elif error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return _refused(request, body_too_large(request.app.state.bounds.limits.body_bytes))
     elif error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for bytes that are no text
         detail = "the body is not what this call takes: the body: it is not JSON in UTF-8"
     return _response(request, problem(kind, detail), error.headers)

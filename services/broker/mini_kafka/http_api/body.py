@@ -1,9 +1,11 @@
 """Reading a request's body: as it is, only so large, JSON where it has to be, and refused before it costs memory."""
 
+from typing import NamedTuple
+
 from starlette.types import Receive
 
 from mini_kafka.http_api.access import Head
-from mini_kafka.http_api.bounds import Bounds
+from mini_kafka.http_api.bounds import Bounds, HttpLimits
 from mini_kafka.http_api.call import ClientGone
 from mini_kafka.http_api.error_table import BODY_TOO_LARGE, UNSUPPORTED_CONTENT_ENCODING, UNSUPPORTED_MEDIA_TYPE
 from mini_kafka.http_api.errors import RequestRefused
@@ -44,35 +46,43 @@ def check_encoding(encoding: bytes) -> None:
         )
 
 
-def check_length(head: Head, bounds: Bounds) -> None:
-    """Refuse a body that says that it is too large.
+class BodyLimit(NamedTuple):
+    """How many bytes a body may have, and the setting that says so."""
 
-    Raises:
-        RequestRefused: 413.
-    """
-    length = (head.content_length or b"0").lstrip(b"0")
-    if len(length) > MOST_DIGITS or int(length or b"0") > bounds.limits.body_bytes:
-        raise body_too_large(bounds.limits.body_bytes)
+    bytes: int
+    setting: str
 
 
-async def read_body(head: Head, receive: Receive, bounds: Bounds) -> bytes:
+def for_records(limits: HttpLimits) -> BodyLimit:
+    """Give the limit of a body that brings records, or the locks on them."""
+    return BodyLimit(limits.body_bytes, "MINI_KAFKA_MAX_BODY_BYTES")
+
+
+def for_control(limits: HttpLimits) -> BodyLimit:
+    """Give the limit of any other body: all of it is parsed at once, and holds the loop meanwhile."""
+    return min(BodyLimit(limits.control_body_bytes, "MINI_KAFKA_MAX_CONTROL_BODY_BYTES"), for_records(limits))
+
+
+async def read_body(head: Head, receive: Receive, bounds: Bounds, limit: BodyLimit) -> bytes:
     """Read the whole body, and nothing of one that says that it is too large.
 
     Raises:
         RequestRefused: 413, as soon as it is longer than a body may be; 503 when too many bodies are on their way.
         ClientGone: the connection ended before the body did.
     """
-    check_length(head, bounds)
-    limit, buffered = bounds.limits.body_bytes, bounds.buffered
+    length = (head.content_length or b"0").lstrip(b"0")
+    if len(length) > MOST_DIGITS or int(length or b"0") > limit.bytes:
+        raise _too_large(limit)
+    buffered = bounds.buffered
     message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= limit:
+    if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= limit.bytes:
         return bytes(message["body"])  # the usual case: everything at once
     body = bytearray()
     try:
         while message["type"] == "http.request":
             chunk = message.get("body", b"")
-            if len(body) + len(chunk) > limit:
-                raise body_too_large(limit)
+            if len(body) + len(chunk) > limit.bytes:
+                raise _too_large(limit)
             buffered.hold(len(chunk))
             body += chunk
             if not message.get("more_body"):
@@ -83,9 +93,7 @@ async def read_body(head: Head, receive: Receive, bounds: Bounds) -> bytes:
     raise ClientGone
 
 
-def body_too_large(limit: int) -> RequestRefused:
-    """Make the refusal of a body that is over the limit."""
+def _too_large(limit: BodyLimit) -> RequestRefused:
     return RequestRefused(
-        BODY_TOO_LARGE,
-        f"the body is over {limit} bytes: send less at a time, or raise MINI_KAFKA_MAX_BODY_BYTES",
+        BODY_TOO_LARGE, f"the body is over {limit.bytes} bytes: send less at a time, or raise {limit.setting}"
     )

@@ -48,14 +48,16 @@ class Held:
 class HttpLimits:
     """The listener's limits.
 
-    Bytes of one body, of all bodies on their way, records of a request, open streams, partitions that /metrics shows.
+    Bytes of one body, of one that is not about records, of all bodies on their way, records of a request, open streams,
+    partitions that /metrics shows.
     """
 
     body_bytes: int
     buffered_body_bytes: int
+    control_body_bytes: int = 256 * 1024
     request_records: int = 10_000
     streams: int = 1000
-    metrics_partitions: int = 10_000
+    metrics_partitions: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

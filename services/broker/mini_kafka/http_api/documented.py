@@ -1,8 +1,27 @@
-"""Errors in the OpenAPI document: each route says which it may answer, in the one form that all have."""
+"""What routes add to the OpenAPI document: the errors that each may answer, in one form, and models that it parses."""
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from mini_kafka_shared.schemas import Problem
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Give a model's schema in one piece, for a place where FastAPI does not collect the models that it refers to."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def whole(part: Any) -> Any:
+        if isinstance(part, list):
+            return [whole(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        name = str(part.get("$ref", "")).removeprefix("#/$defs/")
+        found = definitions.get(name, {}) | {key: value for key, value in part.items() if key != "$ref"}
+        return {key: whole(value) for key, value in found.items()}
+
+    return dict(whole(schema))
 
 
 def problems(**descriptions: str) -> dict[int | str, dict[str, Any]]:
@@ -10,7 +29,7 @@ def problems(**descriptions: str) -> dict[int | str, dict[str, Any]]:
     return {
         int(name[1:]): {
             "description": text,
-            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+            "content": {"application/problem+json": {"schema": schema_of(Problem)}},
         }
         for name, text in descriptions.items()
     }

@@ -88,7 +88,7 @@ CORRUPT_MESSAGE = ErrorKind(
 BODY_TOO_LARGE = ErrorKind(
     "BODY_TOO_LARGE", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large",
     "Send less at a time, or lines of JSON, whose number has no limit.",
-    ("MINI_KAFKA_MAX_BODY_BYTES",),
+    ("MINI_KAFKA_MAX_BODY_BYTES", "MINI_KAFKA_MAX_CONTROL_BODY_BYTES"),
 )  # fmt: skip
 RECORD_LIST_TOO_LARGE = ErrorKind(
     "RECORD_LIST_TOO_LARGE", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request has too many records",
@@ -188,6 +188,11 @@ CORE_ERRORS: Mapping[type[core.BrokerError], ErrorKind] = {
         "GROUP_LIMIT_REACHED", HTTPStatus.TOO_MANY_REQUESTS, "There would be too many groups",
         "Use the names of earlier groups or consumers again, delete groups or their topics, or raise the limit.",
         ("MINI_KAFKA_MAX_GROUPS",),
+    ),
+    core.OffsetLimitReached: ErrorKind(
+        "OFFSET_LIMIT_REACHED", HTTPStatus.TOO_MANY_REQUESTS, "There would be too many committed offsets",
+        "Delete groups or topics that nobody needs, let groups read topics of fewer partitions, or raise the limit.",
+        ("MINI_KAFKA_MAX_COMMITTED_OFFSETS",),
     ),
     core.MemberLimitReached: ErrorKind(
         "GROUP_MAX_SIZE_REACHED", HTTPStatus.TOO_MANY_REQUESTS, "The group would have too many members",

@@ -18,12 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import SAFE_METHODS, AccessPolicy, Head, read_head
 from mini_kafka.http_api.aside import INLINE_BODY_BYTES, aside
-from mini_kafka.http_api.body import check_encoding, check_length, check_media_type, read_body
+from mini_kafka.http_api.body import check_encoding, check_media_type, for_control, for_records, read_body
 from mini_kafka.http_api.bounds import Bounds
 from mini_kafka.http_api.call import Call, ClientGone, call_of
 from mini_kafka.http_api.connection import ANSWER, HEALTH_PATHS
 from mini_kafka.http_api.errors import NOSNIFF, ProblemAnswer, internal_error, problem_of
-from mini_kafka.http_api.hot import UNMATCHED, HotRoute, HotRoutes, find
+from mini_kafka.http_api.hot import SLASH, UNMATCHED, HotRoute, HotRoutes, find
 from mini_kafka.http_api.request_id import request_id_of, with_request_id
 from mini_kafka.measures import Traffic
 
@@ -80,18 +80,20 @@ class Gate:
                 scope = _with_whole_names(scope)
                 hot, route, names = find(self._hot, scope["method"], scope["path"])
             if hot is None:
-                check_length(head, self._bounds)
-                await self._serve_app(scope, receive, send, begun)
+                await self._serve_app(head, scope, receive, send, begun)
                 return
             call = call_of(self._engine, self._bounds, head, scope, receive)
             if hot.request is not None:
                 response = await hot.function(*names, hot.request(scope, receive), call)
-                self._count(scope, route, response.status_code, begun)
-                await _answer_route(response, scope, receive, send, with_body=not is_head)
+                if hasattr(response, "body_iterator") and not is_head:
+                    await self._let_answer(response, scope, receive, send, begun, route)
+                else:
+                    self._count(scope, route, response.status_code, begun)
+                    await _answer_route(response, scope, send)
             else:
-                body = await _serve_hot(hot, call)
-                self._count(scope, route, 204 if body is None else 200, begun)
-                await _answer_hot(body, scope, send)
+                answer = await _serve_hot(hot, call)
+                self._count(scope, route, 204 if answer is None else 200, begun)
+                await _answer_hot(answer, scope, send)
         except ClientGone:
             self._count(scope, route, CLIENT_GONE, begun)
         except Exception as error:  # noqa: BLE001 - the last place where a refusal or a bug can be answered
@@ -113,24 +115,35 @@ class Gate:
         await self._loaded.wait()
         return False
 
-    async def _serve_app(self, scope: Scope, receive: Receive, send: Send, begun: float) -> None:
+    async def _serve_app(self, head: Head, scope: Scope, receive: Receive, send: Send, begun: float) -> None:
+        """Let FastAPI serve a request, whose body it gets whole."""
+        assert self._app is not None  # noqa: S101 - `_loaded` is set
+        if scope["method"] not in SAFE_METHODS:
+            body = await read_body(head, receive, self._bounds, for_control(self._bounds.limits))
+            receive = _giving(body, receive)
+        await self._let_answer(self._app, scope, receive, send, begun)
+
+    async def _let_answer(
+        self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, begun: float, route: str | None = None
+    ) -> None:
+        """Let an application or a stream answer, and count that when it begins: what follows has no other answer."""
         is_answered = False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal is_answered
             if message["type"] == "http.response.start":
                 is_answered = True
-                self._count(scope, _route_of(scope), message["status"], begun)
+                self._count(scope, route or _route_of(scope), message["status"], begun)
                 message = {**message, "headers": [*message.get("headers", ()), NOSNIFF]}
             await send(message)
 
-        assert self._app is not None  # noqa: S101 - `_loaded` is set
         try:
-            await self._app(scope, receive, send_with_headers)
+            await app(scope, receive, send_with_headers)
         except Exception as error:
             if not is_answered:
                 raise
-            _log_bug(error, scope)
+            if not isinstance(error, ClientGone):
+                _log_bug(error, scope)
 
     async def _refuse(self, error: Exception, scope: Scope, route: str, begun: float, send: Send) -> None:
         answer = problem_of(error)
@@ -155,7 +168,7 @@ def _with_whole_names(scope: Scope) -> Scope:
     raw: bytes = scope["raw_path"]
     if not raw.startswith(b"/v1/groups/") or b"%2f" not in raw.lower():
         return scope
-    path = unquote(re.sub("%2f", "%00", raw.decode("ascii"), flags=re.IGNORECASE))
+    path = unquote(re.sub("%2f", SLASH, raw.decode("ascii"), flags=re.IGNORECASE))
     return {**scope, "path": path}
 
 
@@ -165,7 +178,7 @@ async def _serve_hot(hot: HotRoute, call: Call) -> bytes | None:
         arguments = ()
     else:
         check_media_type(call.head)
-        body = await read_body(call.head, call.receive, call.bounds)
+        body = await read_body(call.head, call.receive, call.bounds, for_records(call.bounds.limits))
         arguments = await aside(len(body) > INLINE_BODY_BYTES, hot.arguments, body)
     answer = await hot.function(*arguments, call)
     return None if answer is None else answer.__pydantic_serializer__.to_json(answer)
@@ -215,16 +228,24 @@ async def _answer_problem(answer: ProblemAnswer, scope: Scope, send: Send) -> No
     await _answer(int(answer.status), _lines(fields), answer.body, scope, send)
 
 
-async def _answer_route(response: "Response", scope: Scope, receive: Receive, send: Send, *, with_body: bool) -> None:
-    """Send what a route made itself; of a stream, which may have no end, the head alone where no body is wanted."""
+async def _answer_route(response: "Response", scope: Scope, send: Send) -> None:
+    """Send what a route made itself; of a stream, which may have no end, the head alone."""
     response.raw_headers.append(NOSNIFF)
-    if not hasattr(response, "body_iterator"):
-        await _answer(response.status_code, _lines(response.raw_headers), bytes(response.body), scope, send)
-    elif with_body:
-        await response(scope, receive, send)
-    else:
+    if hasattr(response, "body_iterator"):
         await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
         await send({"type": "http.response.body"})
+    else:
+        await _answer(response.status_code, _lines(response.raw_headers), bytes(response.body), scope, send)
+
+
+def _giving(body: bytes, receive: Receive) -> Receive:
+    """Give a body that has been read, and after it whatever the client does."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_it() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_it
 
 
 def _lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes:

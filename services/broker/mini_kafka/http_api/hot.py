@@ -49,6 +49,9 @@ HotRoutes = dict[tuple[str, str], HotRoute]
 """By method and path, as FastAPI has it: `{topic}` or `{group}` stands for whatever is there."""
 
 NAMES = {"topics": "{topic}", "groups": "{group}"}
+SLASH = "\ufdd0"
+"""What the gate puts where a group's name has an encoded slash, so that it is no border of the path: a noncharacter,
+which Unicode keeps out of texts for such ends."""
 UNMATCHED = "unmatched"
 """Stands for the route of a request where there is none."""
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from mini_kafka.http_api.documented import schema_of
 from mini_kafka.http_api.error_table import INVALID_REQUEST
 from mini_kafka.http_api.errors import RequestRefused
 
@@ -86,9 +87,7 @@ def _refused(detail: str) -> RequestRefused:
 def documented(model: type[Query]) -> list[dict[str, Any]]:
     """Describe a query's parameters for the OpenAPI document."""
     parameters = []
-    for name, schema in (
-        model.model_json_schema(ref_template="#/components/schemas/{model}").get("properties", {}).items()
-    ):
+    for name, schema in schema_of(model).get("properties", {}).items():
         described = {key: value for key, value in schema.items() if key not in {"title", "description"}}
         parameters.append(
             {"name": name, "in": "query", "description": schema.get("description", ""), "schema": described}

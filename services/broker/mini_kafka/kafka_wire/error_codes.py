@@ -67,6 +67,7 @@ KAFKA_CODE: Mapping[type[core.BrokerError], ErrorCode] = {
     core.InvalidConfig: ErrorCode.INVALID_CONFIG,
     core.PartitionLimitReached: ErrorCode.POLICY_VIOLATION,
     core.GroupLimitReached: ErrorCode.GROUP_MAX_SIZE_REACHED,
+    core.OffsetLimitReached: ErrorCode.POLICY_VIOLATION,
     core.MemberLimitReached: ErrorCode.GROUP_MAX_SIZE_REACHED,
     core.GroupNotFound: ErrorCode.GROUP_ID_NOT_FOUND,
     core.GroupNotEmpty: ErrorCode.NON_EMPTY_GROUP,

@@ -34,6 +34,10 @@ def test_every_error_hangs_where_the_tree_draws_it() -> None:
         (errors.RecordTooLarge(4, 2000, 1000), ["record 4", "2000", "max.message.bytes", "1000"]),
         (errors.InvalidRecord(4, "has no key"), ["record 4 has no key"]),
         (errors.PartitionLimitReached(9, 2, 10), ["9", "2 more", "MINI_KAFKA_MAX_PARTITIONS (10)", "delete a topic"]),
+        (
+            errors.OffsetLimitReached("g", 9, 3, 10),
+            ["'g'", "9", "3", "MINI_KAFKA_MAX_COMMITTED_OFFSETS (10)", "delete"],
+        ),
         (errors.GroupLimitReached("g", 5), ["'g'", "MINI_KAFKA_MAX_GROUPS (5)", "delete"]),
         (errors.GroupNotFound("g"), ["'g'"]),
         (errors.GroupNotEmpty("g", 7, 2), ["'g'", "7 records", "2 members", "acknowledge"]),

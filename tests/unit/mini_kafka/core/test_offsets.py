@@ -2,7 +2,7 @@
 
 import pytest
 
-from mini_kafka.core.errors import GroupLimitReached
+from mini_kafka.core.errors import GroupLimitReached, OffsetLimitReached
 from mini_kafka.core.offsets import CommitDetails, CommittedOffsets, TopicPartition
 
 ORDERS, OTHER = TopicPartition("orders", 0), TopicPartition("orders", 1)
@@ -135,3 +135,25 @@ def test_forgetting_one_offset_leaves_the_others() -> None:
     offsets.forget("g", ORDERS)
     offsets.forget("g", ORDERS)
     assert offsets.of_group("g") == {TopicPartition("orders", 1): 6}
+
+
+def test_all_groups_together_have_only_so_many_offsets_and_give_their_room_back() -> None:
+    offsets = CommittedOffsets(max_offsets=3)
+    a, b = TopicPartition("orders", 0), TopicPartition("bills", 0)
+    for group, partition in (("g", a), ("g", b), ("h", a)):
+        offsets.commit(group, partition, 1)
+    for group in ("h", "i"):
+        with pytest.raises(OffsetLimitReached, match=r"MINI_KAFKA_MAX_COMMITTED_OFFSETS \(3\)"):
+            offsets.commit(group, b, 1)
+    assert not offsets.has_group("i")
+    offsets.commit("g", a, 7)
+    offsets.check_room("g", (a, b))
+    offsets.forget_topic("orders", "g")
+    offsets.commit("h", b, 1)
+    offsets.forget_topic("bills")
+    offsets.check_room("i", (a, b))
+    with pytest.raises(OffsetLimitReached):
+        offsets.check_room("i", (a, b, TopicPartition("rates", 0)))
+    offsets.forget_group("h")
+    offsets.forget_group("h")
+    offsets.check_room("i", (a, b, TopicPartition("rates", 0)))

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from mini_kafka.core.errors import GroupLimitReached
+from mini_kafka.core.errors import GroupLimitReached, OffsetLimitReached
 from mini_kafka.core.memory_budget import MemoryBudget
 from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
 from mini_kafka.core.share_group import ShareGroup, ShareGroups, TopicShare
@@ -37,9 +37,7 @@ def topic() -> Topic:
 
 @pytest.fixture
 def group(groups: ShareGroups, topic: Topic) -> ShareGroup:
-    group = groups.open("g")
-    groups.join(group, topic)
-    return group
+    return groups.open("g", [topic])
 
 
 def share_of(groups: ShareGroups, group: ShareGroup, topic: Topic) -> TopicShare:
@@ -52,8 +50,7 @@ def test_a_group_that_joins_has_a_committed_offset_in_every_partition_and_keeps_
     groups: ShareGroups, offsets: CommittedOffsets, topic: Topic
 ) -> None:
     offsets.commit("g", FIRST, 7)
-    group = groups.open("g")
-    groups.join(group, topic)
+    group = groups.open("g", [topic])
     assert offsets.of_group("g") == {FIRST: 7, SECOND: 0}
     assert share_of(groups, group, topic).share.next_offset == 7
 
@@ -62,7 +59,7 @@ def test_partitions_that_are_added_are_joined_at_their_start(
     groups: ShareGroups, group: ShareGroup, offsets: CommittedOffsets, topic: Topic
 ) -> None:
     topic.add_partitions(3)
-    groups.join(group, topic)
+    groups.open("g", [topic])
     assert offsets.committed("g", TopicPartition("orders", 2)) == 0
 
 
@@ -95,7 +92,7 @@ def test_a_group_ends_with_its_last_topic_and_a_topic_of_the_same_name_is_anothe
     new(shared.share, 4)
     other = Topic("orders", uuid4(), TopicConfig(), 1, MemoryBudget(2**30))
     assert groups.end_topic(group, other) == []
-    groups.open("g")
+    groups.open("g", [topic])
     assert groups.end_topic(group, topic) == [shared]
     assert (groups.find("g"), group.in_flight.in_flight) == (None, 0)
 
@@ -109,12 +106,27 @@ def test_a_group_that_ends_leaves_its_committed_offsets(
     assert offsets.of_group("g") == {FIRST: 0, SECOND: 0}
 
 
-def test_one_group_too_many_is_not_opened(groups: ShareGroups, group: ShareGroup) -> None:
+def test_one_group_too_many_is_not_opened(groups: ShareGroups, group: ShareGroup, topic: Topic) -> None:
     with pytest.raises(GroupLimitReached):
-        groups.open("h")
+        groups.open("h", [topic])
     assert groups.find("h") is None
     groups.end(group)
-    groups.open("g")  # its offsets are there, so it is no group more
+    groups.open("g", [topic])  # its offsets are there, so it is no group more
+
+
+def test_a_group_without_room_for_all_of_its_offsets_is_not_opened_and_has_none(topic: Topic) -> None:
+    offsets = CommittedOffsets(max_offsets=3)
+    groups = ShareGroups(offsets)
+    groups.open("g", [topic])
+    with pytest.raises(OffsetLimitReached):
+        groups.open("h", [topic])
+    assert (groups.find("h"), offsets.has_group("h")) == (None, False)
+    topic.add_partitions(3)
+    groups.open("g", [topic])
+    topic.add_partitions(4)
+    with pytest.raises(OffsetLimitReached):
+        groups.open("g", [topic])
+    assert len(offsets.of_group("g")) == 3
 
 
 @pytest.mark.parametrize("start", [1, 5, 10])

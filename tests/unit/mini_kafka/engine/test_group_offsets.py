@@ -11,6 +11,7 @@ from mini_kafka.core.errors import (
     GroupNotFound,
     IllegalGeneration,
     InvalidGroupName,
+    OffsetLimitReached,
     UnknownMember,
     UnknownPartition,
     UnknownTopic,
@@ -45,6 +46,18 @@ async def test_what_is_committed_is_fetched_with_all_that_came_along(kafka: Kafk
     assert fetch(KAFKA, "g") == wanted
     assert fetch(KAFKA, "g", [BILLS, ORDERS]) == {BILLS: None, ORDERS: wanted[ORDERS]}
     assert fetch(KAFKA, "nobody's", [ORDERS]) == {ORDERS: None}
+
+
+async def test_offsets_too_many_are_refused_and_none_of_them_is_committed(clock: ManualClock) -> None:
+    engine = MemoryLogEngine(EngineConfig(memory_limit=2**40, max_offsets=2), clock)
+    await engine.create_topic(KAFKA, "orders", partitions=3)
+    wanted = {TopicPartition("orders", number): OffsetAndMetadata(0, -1, "") for number in range(3)}
+    with pytest.raises(OffsetLimitReached):
+        engine.group_offsets.commit(KAFKA, "g", OUTSIDE, wanted)
+    assert engine.group_offsets.fetch(KAFKA, "g") == {}
+    gone = {**wanted, TopicPartition("orders", 0): OffsetAndMetadata(-1, -1, "")}
+    assert engine.group_offsets.commit(KAFKA, "g", OUTSIDE, gone) == {}
+    await engine.close()
 
 
 async def test_one_bad_partition_does_not_keep_the_others_from_being_committed(kafka: Kafka) -> None:

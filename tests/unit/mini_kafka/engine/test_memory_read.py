@@ -1,6 +1,8 @@
 """Reading a topic over all its partitions: nothing twice, nothing missed, nobody starved, nothing that stops it."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -9,7 +11,7 @@ from mini_kafka.core.errors import OffsetOutOfRange, UnknownPartition, UnknownTo
 from mini_kafka.core.record_batch import NewRecord, Record, UnreadableRecord
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import Caller, Read
-from mini_kafka.engine.reader import RECORDS_PER_SLICE
+from mini_kafka.engine.reader import PARTITIONS_PER_SLICE, RECORDS_PER_SLICE
 from tests.support.clock import ManualClock
 from tests.support.tasks import outcome, settle
 from tests.unit.mini_kafka.engine.conftest import MakeEngine
@@ -245,3 +247,43 @@ async def test_others_have_their_turn_while_many_records_are_read(engine: Memory
         turns += 1
     assert len((await reading).records) == 5 * RECORDS_PER_SLICE
     assert turns >= 5
+
+
+async def read_wide(engine: MemoryEngine) -> int:
+    return len((await engine.read(ME, "wide", {}, max_records=200)).records)
+
+
+async def look_up(engine: MemoryEngine) -> int:
+    return len(await engine.offsets_at(ME, "wide", 0))
+
+
+async def acquire_wide(engine: MemoryEngine) -> int:
+    return len(await engine.acquire(ME, "g", ["wide"], max_records=200))
+
+
+@pytest.mark.parametrize("ask", [read_wide, look_up, acquire_wide])
+async def test_others_have_their_turn_while_many_partitions_are_read(
+    engine: MemoryEngine, ask: Callable[[MemoryEngine], Coroutine[Any, Any, int]]
+) -> None:
+    await engine.create_topic(ME, "wide", partitions=200)
+    await engine.produce(ME, "wide", [NewRecord(b"x", partition=number) for number in range(200)])
+    asking = asyncio.create_task(ask(engine))
+    turns = 0
+    while not asking.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 200 // PARTITIONS_PER_SLICE
+    assert asking.result() == 200
+
+
+async def test_a_topic_that_goes_while_its_partitions_are_acquired_leaves_nothing_locked(engine: MemoryEngine) -> None:
+    await engine.create_topic(ME, "wide", partitions=200)
+    await engine.produce(ME, "wide", [NewRecord(b"x", partition=number) for number in range(200)])
+    acquiring = asyncio.create_task(engine.acquire(ME, "g", ["wide"], max_records=200))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not acquiring.done()
+    await engine.delete_topic(ME, "wide")
+    with pytest.raises(UnknownTopic):
+        await acquiring
+    assert await engine.list_groups(ME) == []

@@ -9,14 +9,19 @@ from mini_kafka.core.errors import (
     GroupLimitReached,
     GroupNotEmpty,
     MemberLimitReached,
+    OffsetLimitReached,
     UnknownConsumer,
+    UnknownPartition,
+    UnknownTopic,
 )
 from mini_kafka.core.offsets import TopicPartition
+from mini_kafka.core.record_batch import Record
 from mini_kafka.engine.groups import AT_ONCE
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import (
     EARLIEST,
     GroupMember,
+    OffsetTarget,
     Release,
     ToOffset,
     ToTime,
@@ -323,3 +328,69 @@ async def test_a_closed_engine_leaves_no_timer_and_shares_no_more(engine: Memory
     clock.advance(LOCK_MS)
     assert (await place(engine)).acquired == 1
     assert clock.timers == 0
+
+
+async def remade(engine: MemoryEngine, name: str) -> None:
+    await engine.delete_topic(ME, name)
+    await engine.create_topic(ME, name, partitions=1)
+
+
+@pytest.mark.parametrize(("first", "error"), [(0, UnknownTopic), (1, UnknownPartition)])
+async def test_a_topic_that_is_made_again_smaller_during_a_reset_is_said_to_be_gone(
+    engine: MemoryEngine, first: int, error: type[Exception]
+) -> None:
+    await engine.create_topic(ME, "wide", partitions=2 * AT_ONCE)
+    targets: dict[str | TopicPartition, OffsetTarget] = {
+        TopicPartition("wide", number): ToOffset(0) for number in range(first, 2 * AT_ONCE)
+    }
+    resetting = asyncio.create_task(engine.reset_offsets(ME, "g", targets))
+    await asyncio.sleep(0)
+    await remade(engine, "wide")
+    with pytest.raises(error):
+        await resetting
+    assert await engine.list_groups(ME) == []
+
+
+async def test_a_topic_that_is_made_again_smaller_while_its_group_is_described_is_left_out(
+    engine: MemoryEngine,
+) -> None:
+    await engine.create_topic(ME, "wide", partitions=2 * AT_ONCE)
+    await engine.reset_offsets(ME, "g", {"wide": ToOffset(0), "orders": ToOffset(0)})
+    describing = asyncio.create_task(engine.describe_group(ME, "g"))
+    await asyncio.sleep(0)
+    await remade(engine, "wide")
+    described = (await describing).partitions
+    assert len(described) == AT_ONCE  # `orders` and what was seen before the topic went
+
+
+async def test_an_offset_too_many_is_refused_and_nothing_is_committed(make_engine: MakeEngine) -> None:
+    engine = make_engine(EngineConfig(memory_limit=2**30, num_partitions=3, max_offsets=5))
+    await engine.ensure_topic(ME, "orders", explicit=True)
+    await acquire(engine, group="one")
+    places = {TopicPartition("orders", number): 0 for number in range(3)}
+    for call in (
+        lambda: acquire(engine, group="two"),
+        lambda: engine.reset_offsets(ME, "two", {"orders": ToTime(EARLIEST)}),
+        lambda: engine.register_consumer(ME, "two", "orders"),
+        lambda: engine.commit_offsets(ME, "two", places),
+    ):
+        with pytest.raises(OffsetLimitReached):
+            await call()
+    assert [group.name for group in await engine.list_groups(ME)] == ["one"]
+    await engine.commit_offsets(ME, "two", {TopicPartition("orders", 1): 0})
+    await engine.close()
+
+
+async def test_a_released_member_has_used_a_delivery_as_when_a_share_session_of_kafka_closes(
+    engine: MemoryEngine,
+) -> None:
+    """Seen with Kafka 4.3.1: consumers that close without a word get deliveries 1 to 5 of a record, and then none."""
+    await produce(engine, 1)
+    for delivery in range(1, 6):
+        assert deliveries(await acquire(engine, member="ada")) == [(0, delivery)]
+        assert await engine.release_member(ME, "g", "ada") == 1
+    await settle()
+    assert await acquire(engine) == []
+    [letter] = (await engine.read(ME, "orders.dlq", {}, max_records=2)).records
+    assert isinstance(letter.record, Record)
+    assert dict(letter.record.headers)["__dlq.errors.delivery.count"] == b"5"

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from mini_kafka.http_api import hot
+from mini_kafka.http_api import hot, ndjson
 from mini_kafka.http_api.aside import INLINE_BODY_BYTES, INLINE_RECORDS, aside
 from mini_kafka.http_api.routes import groups, produce, read
 from tests.support.broker import Broker, broker, tell
@@ -59,6 +59,34 @@ def test_an_answer_of_many_records_is_written_aside(accept: str, monkeypatch: py
             await it.post("/v1/topics/t/records", [{"value": "v"}] * count)
             answer = await it.get("/v1/topics/t/records?max_records=10000", [("accept", accept)])
             assert answer.body.count(b'"value"') == (1 if count == 1 else INLINE_RECORDS + 1)
+
+    tell(story)
+    assert [thread == threading.get_ident() for thread in threads] == [True, False]
+
+
+def test_a_large_line_is_read_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = watched(ndjson, "from_line", monkeypatch)
+
+    async def story(it: Broker) -> None:
+        lines = b"\n".join(json.dumps({"value": "x" * size}).encode() for size in (1, INLINE_BODY_BYTES))
+        answer = await it.post("/v1/topics/t/records", lines, [("content-type", "application/x-ndjson")])
+        assert answer.json()["appended"] == 2
+
+    tell(story)
+    assert [thread == threading.get_ident() for thread in threads] == [True, False]
+
+
+@pytest.mark.parametrize(("place", "name"), [(produce, "_places"), (groups, "acquired_json")])
+def test_an_answer_about_many_records_is_written_aside(
+    place: object, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = watched(place, name, monkeypatch)
+
+    async def story(it: Broker) -> None:
+        for count in (1, INLINE_RECORDS + 1):
+            await it.post("/v1/topics/t/records", [{"value": "v"}] * count)
+            answer = await it.post("/v1/groups/g/acquire", {"topics": ["t"], "max_records": 10_000})
+            assert len(answer.json()["records"]) == count
 
     tell(story)
     assert [thread == threading.get_ident() for thread in threads] == [True, False]

@@ -7,7 +7,7 @@ import pytest
 
 from mini_kafka.engine.port import Caller
 from tests.support.asgi import JSON, Answer
-from tests.support.broker import broker
+from tests.support.broker import Broker, broker, tell
 
 
 def post(*headers: tuple[str, str]) -> Answer:
@@ -67,6 +67,39 @@ def test_a_body_that_says_it_is_too_large_has_the_one_form_of_errors_on_fastapis
             assert {**chunked.json(), "request_id": ""} == {**answer.json(), "request_id": ""}
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/v1/topics/t"),
+        ("PATCH", "/v1/topics/t"),
+        ("PUT", "/v1/groups/g/offsets"),
+        ("POST", "/v1/groups/g/acquire"),
+    ],
+)
+def test_a_body_that_brings_no_records_has_a_limit_of_its_own_since_it_is_parsed_at_once(
+    method: str, path: str
+) -> None:
+    async def story(it: Broker) -> None:
+        for chunks in ([b" " * 2001], [b" " * 1500] * 2):
+            answer = await it.ask(method, path, chunks, JSON)
+            assert (answer.status, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+            assert "MINI_KAFKA_MAX_CONTROL_BODY_BYTES" in answer.json()["detail"]
+        assert (await it.post("/v1/topics/t/records", [{"value": "x" * 3000}])).status == 200
+
+    tell(story, max_control_body_bytes=2000)
+
+
+@pytest.mark.parametrize("path", ["/v1/topics/t", "/v1/groups/g/offsets"])
+def test_bodies_on_their_way_count_together_on_fastapis_routes_too(path: str) -> None:
+    async def story(it: Broker) -> None:
+        it.bounds.buffered.hold(1024)
+        answer = await it.ask("PUT", path, [b"{", b"}"], JSON)
+        assert (answer.status, answer.json()["code"]) == (503, "TOO_MANY_BODIES")
+        assert it.bounds.buffered.held == 1024
+
+    tell(story, max_buffered_body_bytes=1024)
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", "/v1/topics/t"), ("POST", "/produce")])

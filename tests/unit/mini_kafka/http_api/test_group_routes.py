@@ -243,7 +243,8 @@ def test_a_topics_offsets_are_forgotten_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "group", ["a/b", "a%2Fb", "%", "ü", "acquire", "a b", "a?b", "offsets/offsets", "..", "x/acquire"]
+    "group",
+    ["a/b", "a%2Fb", "%", "ü", "acquire", "a b", "a?b", "offsets/offsets", "..", "x/acquire", "a\0b", "\0", "a/\0"],
 )
 def test_any_text_is_a_groups_name(group: str) -> None:
     async def story(it: Broker, clock: ManualClock) -> None:
@@ -297,6 +298,24 @@ def test_a_guide_consumer_that_waits_and_a_shared_group_keep_out_of_each_others_
         await acknowledge(it, accept=locks(held))
         await produce(it, "b")
         assert (await it.post("/consume", {"consumer_id": "kitchen"})).json()["value"] == "b"
+
+    tell(story)
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "POST /v1/groups//acquire", "POST /v1/groups//acknowledge", "PUT /v1/groups//offsets", "GET /v1/groups/",
+        "DELETE /v1/groups/", "DELETE /v1/groups//members/ada",
+    ],
+)  # fmt: skip
+def test_a_group_without_a_name_is_none(request_line: str) -> None:
+    async def story(it: Broker, clock: ManualClock) -> None:
+        await produce(it, "a")
+        method, path = request_line.split()
+        answer = await it.ask(method, path, [json_of({"topics": ["orders"]})], JSON)
+        assert answer.status in {404, 422}
+        assert (await it.get("/v1/groups")).json() == {"groups": []}
 
     tell(story)
 

@@ -44,6 +44,11 @@ async def register_a_second_consumer(it: Broker) -> Answer:
     return await it.post("/consumers/register", {"topic": "t", "consumer_id": "b"})
 
 
+async def commit_a_second_offset(it: Broker) -> Answer:
+    await it.post("/consumers/register", {"topic": "t", "consumer_id": "a"})
+    return await it.ask("PUT", "/v1/groups/b/offsets", [b'{"offsets": [{"topic": "t", "to": "latest"}]}'], JSON)
+
+
 async def bring_a_second_member(it: Broker) -> Answer:
     await it.post(RECORDS, b"two teas", ())
     for _ in range(2):
@@ -65,9 +70,11 @@ OVER = {
     "memory_limit": Over(1024 * 1024, 429, fill_the_memory),
     "max_partitions": Over(2, 429, make_a_third_topic),
     "max_groups": Over(1, 429, register_a_second_consumer),
+    "max_committed_offsets": Over(1, 429, commit_a_second_offset),
     "group_max_size": Over(1, 429, bring_a_second_member),
     "message_max_bytes": Over(500, 413, lambda it: it.post(RECORDS, b"x" * 600, ()), named="max.message.bytes"),
     "max_body_bytes": Over(1024, 413, lambda it: it.post("/produce", b"x" * 1025)),
+    "max_control_body_bytes": Over(1024, 413, lambda it: it.ask("PUT", "/v1/groups/g/offsets", [b" " * 1025], JSON)),
     "max_buffered_body_bytes": Over(1024, 503, send_another_body),
     "max_records_per_request": Over(2, 413, lambda it: it.post(RECORDS, [{"value": n} for n in range(3)])),
     "max_streams": Over(0, 503, open_a_stream),

@@ -9,7 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from mini_kafka.core.offsets import TopicPartition
-from mini_kafka.engine.port import Caller
+from mini_kafka.engine.port import Caller, GroupDescription
 from mini_kafka.http_api.metrics_snapshot import take
 from mini_kafka.measures import Measures
 from tests.support.asgi import Answer
@@ -248,4 +248,23 @@ def test_requests_go_on_while_many_partitions_and_groups_are_looked_at() -> None
         assert (len(snapshot.topics), len(snapshot.groups)) == (4, 1000)
         assert turns > 1000 // 200 + 3
 
-    tell(story)
+    tell(story, metrics_max_partitions=4000)
+
+
+def test_no_group_is_described_for_which_there_is_no_room() -> None:
+    async def story(it: Broker) -> None:
+        await it.engine.create_topic(ME, "t")
+        for name in ("a", "b", "c"):
+            await it.engine.commit_offsets(ME, name, {TopicPartition("t", 0): 0})
+        described = []
+        describe = it.engine.describe_group
+
+        async def noting(caller: Caller, group: str) -> GroupDescription:
+            described.append(group)
+            return await describe(caller, group)
+
+        it.engine.describe_group = noting  # type: ignore[method-assign]
+        snapshot = await take(it.engine, ME, it.bounds, Measures([]))
+        assert (described, snapshot.group_count) == (["a"], 3)
+
+    tell(story, metrics_max_partitions=1)

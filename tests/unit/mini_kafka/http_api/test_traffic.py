@@ -58,6 +58,27 @@ async def head(it: Broker) -> None:
     await it.ask("HEAD", "/health")
 
 
+async def stream_too_many(it: Broker) -> None:
+    await it.ask("PUT", "/v1/topics/t")
+    await it.get("/v1/topics/t/records?follow=true")
+
+
+async def lines_cut_off(it: Broker) -> None:
+    it.gone.set()
+    lines = [("content-type", "application/x-ndjson")]
+    await it.ask("POST", "/v1/topics/t/records?ack=each", [b'{"value": 1}\n'], lines, more_to_come=True)
+
+
+async def head_of_a_stream(it: Broker) -> None:
+    await it.ask("PUT", "/v1/topics/t")
+    await it.ask("HEAD", "/v1/topics/t/records?follow=true")
+
+
+async def body_cut_off(it: Broker) -> None:
+    it.gone.set()
+    await it.ask("PUT", "/v1/topics/t", [b"{"], JSON, more_to_come=True)
+
+
 async def page(it: Broker) -> None:
     await it.get("/docs/assets/start.js")
     await it.get("/docs/assets/nothing.js")
@@ -73,8 +94,14 @@ STORIES: dict[Callable[[Broker], Awaitable[None]], Counted] = {
     odd_method: {("other", "unmatched"): {404: 2}},
     foreign_host: {("GET", "unmatched"): {421: 1}},
     head: {("GET", "/health"): {200: 1}},
+    stream_too_many: {
+        ("PUT", "/v1/topics/{topic}"): {201: 1}, ("GET", "/v1/topics/{topic}/records"): {503: 1},
+    },
+    lines_cut_off: {("POST", "/v1/topics/{topic}/records"): {200: 1}},
+    head_of_a_stream: {("PUT", "/v1/topics/{topic}"): {201: 1}, ("GET", "/v1/topics/{topic}/records"): {200: 1}},
+    body_cut_off: {("PUT", "unmatched"): {499: 1}},
     page: {("GET", "/docs/assets/{name}"): {200: 1, 404: 1}},
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("story", "expected"), STORIES.items(), ids=lambda it: getattr(it, "__name__", ""))
@@ -87,7 +114,7 @@ def test_a_request_counts_once_under_the_template_of_its_route(
         for requests in it.gate.traffic.requests.values():
             assert sum(requests.durations.counts) == sum(requests.statuses.values())
 
-    tell(run)
+    tell(run, max_streams=0)
 
 
 def test_a_client_that_hangs_up_counts_as_499() -> None:

@@ -25,13 +25,13 @@ from mini_kafka.engine.port import (
     ToTime,
 )
 from mini_kafka.http_api.aside import INLINE_BODY_BYTES, INLINE_RECORDS, aside
-from mini_kafka.http_api.body import check_media_type, read_body
+from mini_kafka.http_api.body import BodyLimit, check_media_type, for_control, for_records, read_body
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.deps import CallDep
-from mini_kafka.http_api.documented import CHANGING, problems
+from mini_kafka.http_api.documented import CHANGING, problems, schema_of
 from mini_kafka.http_api.error_table import INVALID_REQUEST
 from mini_kafka.http_api.errors import RequestRefused
-from mini_kafka.http_api.hot import HotRoute, HotRoutes
+from mini_kafka.http_api.hot import SLASH, HotRoute, HotRoutes
 from mini_kafka.http_api.lock_text import read_lock, write_locks
 from mini_kafka.http_api.position import time_of
 from mini_kafka.http_api.query import Query, documented, read_query
@@ -52,9 +52,6 @@ from mini_kafka_shared.schemas_v1 import (
     OffsetWish,
     OffsetWishes,
 )
-
-SLASH = "\x00"
-"""What the gate puts where a group's name has an encoded slash, so that it is no border of the path."""
 
 LONGEST_NAME = 1000
 """Kafka sets no limit; this one keeps a name from being most of an answer."""
@@ -128,7 +125,7 @@ async def delete_group(group: GroupName, call: CallDep) -> None:
 @router.put(
     "/groups/{group}/offsets",
     responses=CHANGING | AT_WORK | problems(_404="a topic, a partition or the other group does not exist")
-    | problems(_429="there are too many groups"),
+    | problems(_429="there are too many groups, or offsets of them"),
     summary="Commit or reset offsets",
 )  # fmt: skip
 async def move_offsets(
@@ -194,11 +191,11 @@ ACQUIRED = {"application/json": {"schema": {"type": "object", "properties": {"re
     responses=CHANGING
     | AT_WORK
     | problems(_404="a topic does not exist, and is not to be created", _415="the body is not JSON",
-               _429="there are too many groups or partitions")
+               _429="there are too many groups, offsets of them, members or partitions")
     | {200: {"description": "records, each with its lock", "content": ACQUIRED}},
     openapi_extra={
         "parameters": documented(AcquireQuery),
-        "requestBody": {"content": {"application/json": {"schema": AcquireRequest.model_json_schema()}}},
+        "requestBody": {"content": {"application/json": {"schema": schema_of(AcquireRequest)}}},
     },
 )  # fmt: skip
 async def acquire(group: GroupName, request: Request, call: CallDep) -> Response:
@@ -207,7 +204,7 @@ async def acquire(group: GroupName, request: Request, call: CallDep) -> Response
     A record that comes back too often, or is rejected, goes to the dead-letter topic.
     """
     query = read_query(request.scope["query_string"], AcquireQuery)
-    wish = AcquireRequest.model_validate_json(await _json_body(call))
+    wish = AcquireRequest.model_validate_json(await _json_body(call, for_control(call.bounds.limits)))
     if wish.max_records > call.bounds.limits.request_records:
         raise _wrong(
             f"max_records is at most {call.bounds.limits.request_records} (MINI_KAFKA_MAX_RECORDS_PER_REQUEST)"
@@ -231,9 +228,7 @@ async def acquire(group: GroupName, request: Request, call: CallDep) -> Response
     summary="Acknowledge records",
     response_model=Acknowledged,
     responses=CHANGING | problems(_415="the body is not JSON"),
-    openapi_extra={
-        "requestBody": {"content": {"application/json": {"schema": AcknowledgeRequest.model_json_schema()}}}
-    },
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": schema_of(AcknowledgeRequest)}}}},
 )
 async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Response:
     """Accept what is done, release what somebody else is to do, reject what nobody can, renew what takes longer.
@@ -241,7 +236,7 @@ async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Resp
     A lock that has run out is listed as expired, and is no error: the record is somebody else's by now.
     """
     read_query(request.scope["query_string"], Query)
-    body = await _json_body(call)
+    body = await _json_body(call, for_records(call.bounds.limits))
     wish = await aside(len(body) > INLINE_BODY_BYTES, _read_acknowledgement, body)
     done = await call.engine.acknowledge(call.caller, name_of(group), **wish)
     content = await aside(len(done.late) > INLINE_RECORDS, _acknowledged_json, done)
@@ -285,19 +280,19 @@ def _acknowledged_json(done: Acknowledgement) -> str:
     return answer.model_dump_json()
 
 
-async def _json_body(call: Call) -> bytes:
+async def _json_body(call: Call, limit: BodyLimit) -> bytes:
     check_media_type(call.head)
-    return await read_body(call.head, call.receive, call.bounds)
+    return await read_body(call.head, call.receive, call.bounds, limit)
 
 
 def name_of(part: str) -> str:
     """Give a group's name as it was meant.
 
     Raises:
-        RequestRefused: 422, it is longer than a name may be; FastAPI checks it only on its own way.
+        RequestRefused: 422, it is empty, or longer than a name may be; FastAPI checks it only on its own way.
     """
-    if len(part) > LONGEST_NAME:
-        raise _wrong(f"a group's name has at most {LONGEST_NAME} characters, and this one has {len(part)}")
+    if not 1 <= len(part) <= LONGEST_NAME:
+        raise _wrong(f"a group's name has 1 to {LONGEST_NAME} characters, and this one has {len(part)}")
     return part.replace(SLASH, "/")
 
 

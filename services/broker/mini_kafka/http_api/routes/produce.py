@@ -18,7 +18,7 @@ from mini_kafka.core.producer_sequences import ProducerSequence
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Appended
 from mini_kafka.http_api.aside import INLINE_BODY_BYTES, INLINE_RECORDS, aside
-from mini_kafka.http_api.body import read_body
+from mini_kafka.http_api.body import for_records, read_body
 from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.connection import ENDED_BODY, PATIENT_BODY
 from mini_kafka.http_api.deps import CallDep
@@ -138,7 +138,7 @@ async def produce(topic: TopicName, request: Request, call: CallDep) -> Response
         _refuse_record_parameters(query)
         return await _produce_lines(topic, request, call, query)
     limits = call.bounds.limits
-    body = await read_body(call.head, call.receive, call.bounds)
+    body = await read_body(call.head, call.receive, call.bounds, for_records(limits))
     if media_type == "application/json" or media_type.endswith("+json"):
         _refuse_record_parameters(query)
         records = await aside(len(body) > INLINE_BODY_BYTES, from_json, body)
