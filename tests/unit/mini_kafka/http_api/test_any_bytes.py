@@ -17,6 +17,8 @@ from tests.support.clock import ManualClock
 from tests.support.read_forms import PATH, TOPIC, check_forms, stored
 
 NOW = 1_700_000_000_000
+HOUR_MS = 3_600_000
+"""So far ahead of the broker a time may be (message.timestamp.after.max.ms)."""
 EXAMPLES = settings().max_examples if settings().max_examples > 20 else 6
 """As many as the profile says, and of the few of a quick check less than half: each is dozens of requests."""
 JSON, NDJSON, TEXT = "application/json", "application/x-ndjson", "text/plain"
@@ -96,7 +98,7 @@ def records(draw: st.DrawFn) -> tuple[str, Stored]:
         headers = tuple(draw(st.lists(st.tuples(texts, st.none() | st.binary(max_size=8)), max_size=3)))
         pairs = [[name, None if content is None else b64encode(content).decode()] for name, content in headers]
         fields.append(f'"headers_base64":{json.dumps(pairs)}')
-    timestamp = draw(st.none() | st.integers(0, 2**53))
+    timestamp = draw(st.none() | st.integers(0, NOW + HOUR_MS))
     if timestamp is not None:
         fields.append(f'"timestamp":{timestamp}')
     record = "{" + ",".join(draw(st.permutations(fields))) + "}"

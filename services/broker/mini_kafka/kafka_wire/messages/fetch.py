@@ -9,7 +9,6 @@ from uuid import UUID
 from mini_kafka.core.fetch_session import FINAL_EPOCH, NO_SESSION, FetchPartition
 from mini_kafka.engine.raw_log_port import FetchedPartition, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.message_reader import MessageReader
 from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader, array_length, string, uvarint
 
 JOINED_BELOW_BYTES = 16 * 1024
@@ -49,7 +48,7 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
     Raises:
         WireError: it is not what this version says, or it names too many partitions.
     """
-    reader = MessageReader(body)
+    reader = Reader(body)
     flexible = version >= 12
     replica_id = reader.int32() if version <= 14 else NO_REPLICA
     max_wait_ms, min_bytes, max_bytes, isolation = reader.numbers(_SIZES)
@@ -60,7 +59,6 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
     for _ in range(reader.array_length(flexible=flexible) or 0):
         topic = topic_key()
         count = reader.array_length(flexible=flexible, least=16) or 0
-        reader.count(1 + count)
         partitions += [_read_partition(reader, version, topic) for _ in range(count)]
         if flexible:
             reader.skip_tags()
@@ -69,7 +67,6 @@ def read_request(body: memoryview, version: int) -> FetchRequest:
         for _ in range(reader.array_length(flexible=flexible) or 0):
             topic = topic_key()
             count = reader.array_length(flexible=flexible, least=4) or 0
-            reader.count(1 + count)
             forgotten += [(topic, reader.int32()) for _ in range(count)]
             if flexible:
                 reader.skip_tags()

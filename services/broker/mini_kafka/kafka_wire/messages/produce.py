@@ -10,8 +10,7 @@ from typing import NamedTuple, TypeAlias
 from mini_kafka.core.errors import BrokerError, InvalidBatch
 from mini_kafka.engine.raw_log_port import AppendedBatch, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.message_reader import MessageReader
-from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, array_length, string
+from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader, array_length, string
 
 _NOTHING = memoryview(b"")
 _ACKS_AND_TIMEOUT = struct.Struct(">hi")
@@ -35,19 +34,17 @@ def read_request(body: memoryview, version: int) -> ProduceRequest:
     Raises:
         WireError: it is not what this version says, or it names too many partitions.
     """
-    reader = MessageReader(body)
+    reader = Reader(body)
     flexible = version >= 9
     reader.nullable_string(flexible=flexible)  # the transactional id: the batches say themselves what they belong to
     acks, _ = reader.numbers(_ACKS_AND_TIMEOUT)  # how long to wait for replicas, which there are not
     key: Callable[[], TopicKey] = reader.uuid if version >= 13 else lambda: reader.string(flexible=flexible)
     topics = []
     topic_count = reader.array_length(flexible=flexible) or 0
-    reader.count(topic_count)
     for _ in range(topic_count):
         topic = key()
         parts = []
         count = reader.array_length(flexible=flexible) or 0
-        reader.count(count)
         for _ in range(count):
             partition = reader.int32()
             records = reader.nullable_bytes(flexible=flexible)

@@ -13,9 +13,9 @@ from mini_kafka.core.fetch_session import FetchPartition
 from mini_kafka.engine.raw_log_port import FetchedPartition, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.errors import WireError
-from mini_kafka.kafka_wire.message_reader import MAX_ELEMENTS
 from mini_kafka.kafka_wire.messages import fetch
 from mini_kafka.kafka_wire.messages.fetch import FetchRequest, read_request, write_response
+from mini_kafka.kafka_wire.primitives import MAX_ELEMENTS
 from tests.support.wire_messages import kio_request, kio_response
 
 VERSIONS = range(4, 19)

@@ -13,8 +13,8 @@ from mini_kafka.core.errors import InvalidBatch, MemoryLimitReached, UnknownTopi
 from mini_kafka.engine.raw_log_port import AppendedBatch, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.errors import WireError
-from mini_kafka.kafka_wire.message_reader import MAX_ELEMENTS
 from mini_kafka.kafka_wire.messages.produce import Outcome, ProduceRequest, read_request, write_response
+from mini_kafka.kafka_wire.primitives import MAX_ELEMENTS
 from tests.support.wire_messages import kio_request, kio_response
 
 VERSIONS = range(3, 14)
