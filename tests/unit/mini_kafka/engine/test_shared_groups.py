@@ -20,6 +20,7 @@ from mini_kafka.engine.port import (
     Release,
     ToOffset,
     ToTime,
+    runs,
 )
 from mini_kafka.engine.shared_groups import LOCKS_PER_SLICE
 from tests.support.clock import ManualClock
@@ -296,6 +297,18 @@ async def test_many_locks_are_acknowledged_bit_by_bit(engine: MemoryEngine) -> N
         turns += 1
     assert turns >= 4
     assert (task.result().accepted, task.result().released) == (half, half)
+
+
+async def test_a_run_of_many_records_is_acknowledged_bit_by_bit(engine: MemoryEngine) -> None:
+    await produce(engine, 4 * LOCKS_PER_SLICE)
+    [run] = runs(locks(await acquire(engine)))
+    task = asyncio.create_task(engine.acknowledge(ME, "g", accept=[run]))
+    turns = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 4
+    assert (task.result().accepted, task.result().late) == (run.records, ())
 
 
 async def test_many_groups_and_partitions_are_shown_bit_by_bit(engine: MemoryEngine) -> None:
