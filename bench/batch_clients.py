@@ -81,10 +81,9 @@ class MiniKafkaClient:
         return [record["value"] for record in answer["records"]]
 
     def share(self, count: int) -> int:
-        """Acquire records, and accept each."""
+        """Acquire records, and accept them all."""
         acquired = self._ask("POST", f"/v1/groups/{GROUP}/acquire", {"topics": [TOPIC], "max_records": count})
-        locks = [record["lock"] for record in acquired["records"]]
-        return int(self._ask("POST", f"/v1/groups/{GROUP}/acknowledge", {"accept": locks})["accepted"])
+        return int(self._ask("POST", f"/v1/groups/{GROUP}/acknowledge", {"accept": acquired["locks"]})["accepted"])
 
 
 class PlainAppClient:

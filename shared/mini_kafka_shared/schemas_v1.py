@@ -273,9 +273,10 @@ class AcquiredRecord(Shown):
 
 
 class AcquiredRecords(Shown):
-    """What a member has locked."""
+    """What a member has locked, and with fewer words the locks on all of it: one a run of consecutive records."""
 
     records: list[AcquiredRecord]
+    locks: list[str] = Field(default_factory=list)
 
 
 class ReleaseLater(Wish):
@@ -286,7 +287,7 @@ class ReleaseLater(Wish):
 
 
 class AcknowledgeRequest(Wish):
-    """What became of records, by their locks."""
+    """What became of records, by their locks: those of single records or of runs."""
 
     accept: list[str] = Field(default_factory=list)
     release: list[str | ReleaseLater] = Field(default_factory=list)
@@ -296,7 +297,7 @@ class AcknowledgeRequest(Wish):
 
 
 class Acknowledged(Shown):
-    """How many records each part reached, and the locks that had run out."""
+    """How many records each part reached, and the lock of each record that was no longer held."""
 
     accepted: int
     released: int

@@ -15,6 +15,7 @@ from mini_kafka.engine.port import (
     Caller,
     Engine,
     Release,
+    runs,
 )
 from tests.support.sharing import WAIT_MS, acquire, locks, offsets, produce
 
@@ -51,6 +52,18 @@ async def test_an_accepted_record_is_done_and_the_committed_offset_is_the_first_
     assert await engine.committed_offsets(caller, group) == {TopicPartition(topic, 0): 0}
     await engine.acknowledge(caller, group, accept=held[:1])
     assert await engine.committed_offsets(caller, group) == {TopicPartition(topic, 0): 3}
+
+
+async def test_a_run_of_records_is_one_lock_and_those_no_longer_held_are_late_one_by_one(
+    engine: Engine, caller: Caller, topic: str, group: str
+) -> None:
+    await produce(engine, caller, topic, b"a", b"b", b"c", b"d")
+    held = locks(await acquire(engine, caller, group, topic))
+    [run] = runs(held)
+    await engine.acknowledge(caller, group, release=[Release(held[1])])
+    done = await engine.acknowledge(caller, group, accept=[run])
+    assert (done.accepted, done.late) == (3, (held[1],))
+    assert (await engine.acknowledge(caller, group, renew=[run])).late == tuple(held)
 
 
 async def test_a_released_record_comes_back_with_its_delivery_counted(

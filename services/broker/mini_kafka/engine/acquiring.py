@@ -175,7 +175,8 @@ class Acquiring:
                     if offset in records and shared.share.holds(now_ms, Lock(offset, offset + 1, acquisition))
                 ]
             topic, partition = (repeat(each) for each in shared.partition)
-            locks = rows(RecordLock, repeat(shared.topic.topic_id), topic, partition, offsets, repeat(acquisition))
+            topic_id, one = repeat(shared.topic.topic_id), repeat(1)
+            locks = rows(RecordLock, topic_id, topic, partition, offsets, repeat(acquisition), one)
             found = map(records.__getitem__, offsets)
             answer += rows(AcquiredRecord, topic, partition, found, repeat(delivery_count), locks, repeat(deadline_ms))
         return answer

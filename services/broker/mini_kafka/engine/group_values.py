@@ -3,6 +3,7 @@
 `port` hands them on; nothing is decided here.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -16,13 +17,33 @@ GroupKind = Literal["offsets", "shared", "classic"]
 
 
 class RecordLock(NamedTuple):
-    """A claim on one record, from one acquisition; the topic's id makes one of a topic's earlier life late."""
+    """A claim on a record, or on a run of `records` from `offset` on, from one acquisition.
+
+    The topic's id makes one of a topic's earlier life late.
+    """
 
     topic_id: UUID
     topic: str
     partition: int
     offset: int
     acquisition: int
+    records: int = 1
+
+
+def runs(locks: Iterable[RecordLock]) -> Iterator[RecordLock]:
+    """Join locks of one acquisition that follow each other."""
+    first, end = None, 0
+    following: tuple[object, ...] = ()  # what the next lock of the run begins with
+    for lock in locks:
+        topic_id, topic, partition, offset, acquisition, records = lock
+        if lock[:-1] != following:
+            if first:
+                yield first._replace(records=end - first.offset)
+            first = lock
+        end = offset + records
+        following = (topic_id, topic, partition, end, acquisition)
+    if first:
+        yield first._replace(records=end - first.offset)
 
 
 class AcquiredRecord(NamedTuple):
@@ -44,7 +65,7 @@ class Release(NamedTuple):
 
 
 class Acknowledgement(NamedTuple):
-    """How many records each part of an acknowledgement reached, and the locks that were no longer held."""
+    """How many records each part of an acknowledgement reached, and the lock on each that was no longer held."""
 
     accepted: int
     released: int

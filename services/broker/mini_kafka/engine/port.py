@@ -29,6 +29,7 @@ from mini_kafka.engine.group_values import ShiftBy as ShiftBy
 from mini_kafka.engine.group_values import ToGroup as ToGroup
 from mini_kafka.engine.group_values import ToOffset as ToOffset
 from mini_kafka.engine.group_values import ToTime as ToTime
+from mini_kafka.engine.group_values import runs as runs
 
 ANONYMOUS: Final = "ANONYMOUS"
 EARLIEST: Final = -2
@@ -326,7 +327,7 @@ class Engine(Protocol):
         renew: Sequence[RecordLock] = (),
         lock_ms: int = LOCK_MS,
     ) -> Acknowledgement:
-        """Settle locks: done, given back, given up, or held for another `lock_ms` from now.
+        """Settle locks, of records or of runs: done, given back, given up, or held for another `lock_ms` from now.
 
         A lock that is no longer held is `late`, also in a group or topic that is gone, and that is no error. Where
         one lock is named twice, the first counts, in the order of the arguments above with `reject` before `release`.

@@ -22,7 +22,7 @@ from mini_kafka.engine.calls import Calls
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.dead_letters import DeadLetters, Produce
 from mini_kafka.engine.deadlines import Deadlines
-from mini_kafka.engine.group_values import Acknowledgement, AcquiredRecord, RecordLock, Release
+from mini_kafka.engine.group_values import Acknowledgement, AcquiredRecord, RecordLock, Release, runs
 from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.reader import Reader
 from mini_kafka.engine.waiters import Waiters
@@ -32,7 +32,7 @@ MAX_LOCK_MS = 3_600_000
 GROUP_MAX_SIZE = 1000
 """Members of a group, unless the broker is told otherwise: one record wakes all who wait, in a few milliseconds."""
 LOCKS_PER_SLICE = 100
-"""Locks that are acknowledged before others get their turn: 2 or 3 ms where each is a range of its own."""
+"""Locked records that are acknowledged before others get their turn: 2 or 3 ms where each is a range of its own."""
 
 Settle = Callable[[SharePartition, int, Sequence[Lock]], Acknowledged]
 
@@ -199,9 +199,8 @@ class SharedGroups:
 
         async def settle(locks: Sequence[RecordLock], how: Settle) -> int:
             settled = 0
-            for first in range(0, len(locks), LOCKS_PER_SLICE):
-                part = locks[first : first + LOCKS_PER_SLICE]
-                await pace.step(len(part))
+            for part in _slices(runs(locks), LOCKS_PER_SLICE):
+                await pace.step(sum(lock.records for lock in part))
                 settled += self._settle(name, part, how, late)
             return settled
 
@@ -221,9 +220,9 @@ class SharedGroups:
         group = self._groups.find(name)
         now_ms = self._clock.now_ms()
         parts: dict[TopicPartition, list[tuple[UUID, Lock]]] = {}
-        for first, count in _runs(locks):
-            claim = Lock(first.offset, first.offset + count, first.acquisition)
-            parts.setdefault(TopicPartition(first.topic, first.partition), []).append((first.topic_id, claim))
+        for topic_id, topic, partition_number, offset, acquisition, records in locks:
+            claim = Lock(offset, offset + records, acquisition)
+            parts.setdefault(TopicPartition(topic, partition_number), []).append((topic_id, claim))
         settled = 0
         for partition, part in parts.items():
             shared = group.shares.get(partition) if group else None
@@ -322,18 +321,22 @@ def _release_after(delay_ms: int) -> Settle:
     return lambda share, now_ms, locks: share.release(now_ms, locks, delay_ms)
 
 
-def _runs(locks: Iterable[RecordLock]) -> Iterator[tuple[RecordLock, int]]:
-    """Join locks of one acquisition that follow each other: the first of each run, and how many they are."""
-    first, count = None, 0
+def _slices(locks: Iterable[RecordLock], at_once: int) -> Iterator[list[RecordLock]]:
+    """Cut locks, where need be through a run, so that none of the slices has more than `at_once` records."""
+    part: list[RecordLock] = []
+    room = at_once
     for lock in locks:
-        if first and lock == (first.topic_id, first.topic, first.partition, first.offset + count, first.acquisition):
-            count += 1
-            continue
-        if first:
-            yield first, count
-        first, count = lock, 1
-    if first:
-        yield first, count
+        while lock.records > room:
+            yield [*part, lock._replace(records=room)]
+            lock = lock._replace(offset=lock.offset + room, records=lock.records - room)
+            part, room = [], at_once
+        part.append(lock)
+        room -= lock.records
+        if not room:
+            yield part
+            part, room = [], at_once
+    if part:
+        yield part
 
 
 def _records_of(topic_id: UUID, partition: TopicPartition, claim: Lock) -> Iterator[RecordLock]:

@@ -15,7 +15,7 @@ import msgspec
 
 from mini_kafka.core.record_batch import Headers, Record, UnreadableRecord
 from mini_kafka.engine.port import AcquiredRecord, ReadRecord
-from mini_kafka.http_api.lock_text import write_locks
+from mini_kafka.http_api.lock_text import write_locks, write_runs
 
 AnyRecord = Record | UnreadableRecord
 
@@ -49,6 +49,7 @@ class _Shown(msgspec.Struct, omit_defaults=True, gc=False):
 
 class _AcquiredAnswer(msgspec.Struct):
     records: list[_Shown]
+    locks: list[str]
 
 
 class _Answer(msgspec.Struct):
@@ -90,12 +91,12 @@ def answer_json(records: Iterable[ReadRecord], show_as: ShowAs, next_token: str,
 
 
 def acquired_json(acquired: Sequence[AcquiredRecord], show_as: ShowAs) -> bytes:
-    """Write acquired records, each with its lock's text."""
+    """Write acquired records, each with its lock's text, and the locks of their runs."""
     records = show_all(((each.partition, each.record) for each in acquired), show_as)
-    locks = write_locks(each.lock for each in acquired)
-    for shown, each, lock in zip(records, acquired, locks, strict=True):
+    locks = [each.lock for each in acquired]
+    for shown, each, lock in zip(records, acquired, write_locks(locks), strict=True):
         shown.topic, shown.delivery_count, shown.lock = each.topic, each.delivery_count, lock
-    return _encoder.encode(_AcquiredAnswer(records))
+    return _encoder.encode(_AcquiredAnswer(records, write_runs(locks)))
 
 
 def record_json(read: ReadRecord, show_as: ShowAs) -> bytes:

@@ -17,6 +17,7 @@ from mini_kafka.core.memory_budget import cost_of
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.partitioner import partition_for_key
 from mini_kafka.core.record_batch import NewRecord, Record, build_batches, record_count
+from mini_kafka.core.retention import GRACE_MS
 from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import EARLIEST, LATEST, Caller, ConsumerPlace
@@ -61,6 +62,7 @@ class Batch:
 class Log:
     batches: list[Batch] = field(default_factory=list)
     end: int = 0
+    kept_until_ms: int = 0
 
     @property
     def records(self) -> list[Record]:
@@ -134,7 +136,7 @@ class LogModel(RuleBasedStateMachine):
             for partition in [known for known in offsets if known.topic == name]:
                 del offsets[partition]
 
-    @rule(delay_ms=st.sampled_from([0, 1, 500, 1_000, 3_000, 10_000]))
+    @rule(delay_ms=st.sampled_from([0, 1, 500, 1_000, 3_000, 10_000, GRACE_MS]))
     def wait(self, delay_ms: int) -> None:
         self.clock.advance(delay_ms)
 
@@ -180,7 +182,11 @@ class LogModel(RuleBasedStateMachine):
                 stored.append(Record(log.end, timestamp_ms, new.key, new.value))
                 log.end += 1
             rest = rest[len(stored) :]
-            log.batches.append(Batch(len(batch), stored, now_ms))
+            first, one = not log.batches, Batch(len(batch), stored, now_ms)
+            log.batches.append(one)
+            if first and config.retention_ms >= 0:
+                expires_ms = max(one.latest_ms + config.retention_ms + 1, log.kept_until_ms)
+                log.kept_until_ms = now_ms + GRACE_MS if expires_ms <= now_ms else log.kept_until_ms
 
     @rule(name=topic_names, number=partition_numbers, ago=st.integers(-40_000, 30_000))
     def look_up(self, name: str, number: int, ago: int) -> None:
@@ -275,7 +281,8 @@ class LogModel(RuleBasedStateMachine):
     def may_go(self, log: Log, config: TopicConfig) -> bool:
         head, size = log.batches[0], sum(batch.size for batch in log.batches)
         by_size = config.retention_bytes >= 0 and size - head.size >= config.retention_bytes
-        by_age = config.retention_ms >= 0 and self.clock.now_ms() - head.latest_ms > config.retention_ms
+        now_ms = self.clock.now_ms()
+        by_age = 0 <= config.retention_ms < now_ms - head.latest_ms and now_ms >= log.kept_until_ms
         return by_size or by_age
 
     def overdue(self, log: Log, config: TopicConfig) -> bool:
@@ -284,7 +291,7 @@ class LogModel(RuleBasedStateMachine):
         head, size = log.batches[0], sum(batch.size for batch in log.batches)
         if config.retention_bytes >= 0 and size - head.size >= config.retention_bytes:
             return True
-        expired_ms = max(head.latest_ms + config.retention_ms + 1, head.appended_ms)
+        expired_ms = max(head.latest_ms + config.retention_ms + 1, head.appended_ms, log.kept_until_ms)
         return self.clock.now_ms() >= expired_ms + MIN_INTERVAL_MS
 
     @invariant()

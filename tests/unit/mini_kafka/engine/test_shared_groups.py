@@ -26,7 +26,6 @@ from mini_kafka.engine.port import (
     ToOffset,
     ToTime,
 )
-from mini_kafka.engine.shared_groups import LOCKS_PER_SLICE
 from tests.support.clock import ManualClock
 from tests.support.memory_sharing import LOCK_MS, ME, acquire, place, produce, start_acquire
 from tests.support.sharing import deliveries, locks
@@ -287,20 +286,6 @@ async def test_a_group_has_at_most_so_many_members_whether_they_wait_or_hold_rec
     assert sorted(len(task.result()) for task in waiting if task.done()) in ([0, 1], [1])
     assert await acquire(engine, member="another") == []
     await engine.close()
-
-
-async def test_many_locks_are_acknowledged_bit_by_bit(engine: MemoryEngine) -> None:
-    await produce(engine, 4 * LOCKS_PER_SLICE)
-    held = locks(await acquire(engine))
-    half = 2 * LOCKS_PER_SLICE
-    release = [Release(lock, delay_ms=number) for number, lock in enumerate(held[half:])]
-    task = asyncio.create_task(engine.acknowledge(ME, "g", accept=held[:half], release=release))
-    turns = 0
-    while not task.done():
-        await asyncio.sleep(0)
-        turns += 1
-    assert turns >= 4
-    assert (task.result().accepted, task.result().released) == (half, half)
 
 
 async def test_many_groups_and_partitions_are_shown_bit_by_bit(engine: MemoryEngine) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mini_kafka.core.record_batch import NewRecord, Record
 from mini_kafka.engine.dead_letters import RETRY_MS
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
-from mini_kafka.engine.port import AcquiredRecord, Caller, Release
+from mini_kafka.engine.port import AcquiredRecord, Caller, Release, runs
 from tests.support.clock import ManualClock
 from tests.support.tasks import settle
 
@@ -100,7 +100,7 @@ class World:
 
     async def accept(self, member: str, count: int) -> None:
         picked = self.pick(member, count)
-        done = await self.engine.acknowledge(ME, "g", accept=[one.lock for _, one in picked])
+        done = await self.engine.acknowledge(ME, "g", accept=list(runs(one.lock for _, one in picked)))
         on_time = self.on_time(picked)
         assert (done.accepted, len(done.late)) == (len(on_time), len(picked) - len(on_time))
         self.accepted.update(on_time)

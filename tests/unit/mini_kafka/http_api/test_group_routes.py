@@ -31,9 +31,13 @@ async def produce(it: Broker, *values: str, topic: str = "orders") -> None:
 
 
 async def acquire(it: Broker, group: str = "kitchen", **wish: Any) -> list[dict[str, Any]]:
+    return list((await acquire_runs(it, group, **wish))["records"])
+
+
+async def acquire_runs(it: Broker, group: str = "kitchen", **wish: Any) -> dict[str, Any]:
     answer = await it.post(f"/v1/groups/{group}/acquire", {"topics": ["orders"], **wish})
     assert answer.status == 200, answer.body
-    return list(answer.json()["records"])
+    return dict(answer.json())
 
 
 async def acknowledge(it: Broker, group: str = "kitchen", **wish: Any) -> dict[str, Any]:
@@ -89,6 +93,64 @@ def test_what_is_released_comes_again_at_once_or_after_its_delay() -> None:
         assert values(await acquire(it)) == ["b"]
 
     tell(story)
+
+
+def test_one_word_acknowledges_a_whole_run_in_every_way_that_a_records_lock_does() -> None:
+    async def story(it: Broker, clock: ManualClock) -> None:
+        await produce(it, *"abcdefgh")
+        runs = [(await acquire_runs(it, max_records=2))["locks"] for _ in range(4)]
+        assert [len(words) for words in runs] == [1, 1, 1, 1]
+        [[done], [back], [bad], [longer]] = runs
+        assert await acknowledge(
+            it, accept=[done], release=[{"lock": back, "delay_ms": 5000}], reject=[bad], renew=[longer], lock_ms=60_000
+        ) == {"accepted": 2, "released": 2, "rejected": 2, "renewed": 2, "expired": []}
+        clock.advance(5000)
+        assert values(await acquire(it, lock_ms=1)) == ["c", "d"]
+        clock.advance(54_999)
+        assert (await acknowledge(it, accept=[longer]))["accepted"] == 2
+
+    tell(story)
+
+
+def test_the_records_of_a_run_that_are_no_longer_held_are_listed_one_by_one() -> None:
+    async def story(it: Broker, clock: ManualClock) -> None:
+        await produce(it, "a", "b", "c")
+        held = await acquire_runs(it)
+        own = locks(held["records"])
+        assert (await acknowledge(it, release=[own[1]]))["released"] == 1
+        done = await acknowledge(it, accept=held["locks"])
+        assert (done["accepted"], done["expired"]) == (2, [own[1]])
+
+    tell(story)
+
+
+def test_records_with_a_hole_between_them_have_a_word_for_each_run_and_no_record_in_two() -> None:
+    async def story(it: Broker, clock: ManualClock) -> None:
+        await produce(it, *"abcd")
+        held = locks(await acquire(it))
+        await acknowledge(it, accept=[held[1]], release=[held[0], *held[2:]])
+        again = await acquire_runs(it)
+        assert (values(again["records"]), len(again["locks"])) == (["a", "c", "d"], 2)
+        assert (await acknowledge(it, accept=again["locks"]))["accepted"] == 3
+        assert (await partition(it))["lag"] == 0
+
+    tell(story)
+
+
+def test_runs_of_more_records_than_a_call_may_have_are_refused_and_settle_nothing() -> None:
+    async def story(it: Broker, clock: ManualClock) -> None:
+        await produce(it, "a", "b")
+        await produce(it, "c", "d")
+        [first] = (await acquire_runs(it, max_records=2))["locks"]
+        [second] = (await acquire_runs(it, max_records=2))["locks"]
+        answer = await it.post("/v1/groups/kitchen/acknowledge", {"accept": [first], "release": [second]})
+        assert answer.status == 422
+        assert "release comes to more than 3 records by runs (MINI_KAFKA_MAX_REC" in answer.json()["detail"]
+        assert (await partition(it))["acquired"] == 4
+        for words in ([first], [second]):
+            assert (await acknowledge(it, accept=words))["accepted"] == 2
+
+    tell(story, max_records_per_request=3)
 
 
 def test_a_lock_that_runs_out_gives_the_record_to_somebody_else_and_is_listed_as_expired() -> None:

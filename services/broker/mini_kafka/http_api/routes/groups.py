@@ -181,7 +181,11 @@ async def release_member(group: GroupName, member: str, call: CallDep) -> Member
     return MemberReleased(released=await call.engine.release_member(call.caller, name_of(group), member))
 
 
-ACQUIRED = {"application/json": {"schema": {"type": "object", "properties": {"records": {"type": "array"}}}}}
+ACQUIRED = {
+    "application/json": {
+        "schema": {"type": "object", "properties": {name: {"type": "array"} for name in ("records", "locks")}}
+    }
+}
 
 
 @router.post(
@@ -192,7 +196,7 @@ ACQUIRED = {"application/json": {"schema": {"type": "object", "properties": {"re
     | AT_WORK
     | problems(_404="a topic does not exist, and is not to be created", _415="the body is not JSON",
                _429="there are too many groups, offsets of them, members or partitions")
-    | {200: {"description": "records, each with its lock", "content": ACQUIRED}},
+    | {200: {"description": "records, each with its lock, and the locks of all by run", "content": ACQUIRED}},
     openapi_extra={
         "parameters": documented(AcquireQuery),
         "requestBody": {"content": {"application/json": {"schema": schema_of(AcquireRequest)}}},
@@ -236,8 +240,9 @@ async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Resp
     A lock that has run out is listed as expired, and is no error: the record is somebody else's by now.
     """
     read_query(request.scope["query_string"], Query)
-    body = await _json_body(call, for_records(call.bounds.limits))
-    wish = await aside(len(body) > INLINE_BODY_BYTES, _read_acknowledgement, body)
+    limits = call.bounds.limits
+    body = await _json_body(call, for_records(limits))
+    wish = await aside(len(body) > INLINE_BODY_BYTES, _read_acknowledgement, body, limits.request_records)
     done = await call.engine.acknowledge(call.caller, name_of(group), **wish)
     content = await aside(len(done.late) > INLINE_RECORDS, _acknowledged_json, done)
     return Response(content, media_type="application/json")
@@ -253,18 +258,19 @@ class _Wish(TypedDict):
     lock_ms: int
 
 
-def _read_acknowledgement(body: bytes) -> _Wish:
+def _read_acknowledgement(body: bytes, max_in_runs: int) -> _Wish:
     wish = AcknowledgeRequest.model_validate_json(body)
+    words = _Words(max_in_runs)
     return {
-        "accept": _locks(wish.accept, "accept"),
+        "accept": words.read_all(wish.accept, "accept"),
         "release": [
-            Release(_lock(one, "release"))
+            Release(words.read(one, "release"))
             if isinstance(one, str)
-            else Release(_lock(one.lock, "release"), one.delay_ms)
+            else Release(words.read(one.lock, "release"), one.delay_ms)
             for one in wish.release
         ],
-        "reject": _locks(wish.reject, "reject"),
-        "renew": _locks(wish.renew, "renew"),
+        "reject": words.read_all(wish.reject, "reject"),
+        "renew": words.read_all(wish.renew, "renew"),
         "lock_ms": wish.lock_ms,
     }
 
@@ -296,17 +302,32 @@ def name_of(part: str) -> str:
     return part.replace(SLASH, "/")
 
 
-def _locks(texts: Iterable[str], what: str) -> list[RecordLock]:
-    return [_lock(text, what) for text in texts]
+class _Words:
+    """The words of one call. A run of millions is a few characters, so all runs together have a limit."""
 
+    def __init__(self, max_in_runs: int) -> None:
+        self._limit = self._room = max_in_runs
 
-def _lock(text: str, what: str) -> RecordLock:
-    try:
-        return read_lock(text)
-    except ValueError as error:
-        raise _wrong(
-            f"{what} has {text[:80]!r}, which is no lock ({error}): send those of acquire as they came"
-        ) from None
+    def read(self, word: str, what: str) -> RecordLock:
+        """Give the lock that a word stands for."""
+        try:
+            lock = read_lock(word)
+        except ValueError as error:
+            raise _wrong(
+                f"{what} has {word[:80]!r}, which is no lock ({error}): send those of acquire as they came"
+            ) from None
+        if lock.records > 1:
+            self._room -= lock.records
+            if self._room < 0:
+                raise _wrong(
+                    f"{what} comes to more than {self._limit} records by runs"
+                    " (MINI_KAFKA_MAX_RECORDS_PER_REQUEST): send fewer at a time"
+                )
+        return lock
+
+    def read_all(self, words: Iterable[str], what: str) -> list[RecordLock]:
+        """Give the locks that words stand for."""
+        return [self.read(word, what) for word in words]
 
 
 def _wrong(detail: str) -> RequestRefused:
