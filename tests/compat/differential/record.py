@@ -28,6 +28,8 @@ SCRIPTS = {
     for name, script in room.SCRIPTS.items()
 }  # fmt: skip
 RECORDED = Path(__file__).parent / "recorded"
+LOG_DIR = "/kafka/data"
+"""What stands for the directory in which the asked broker keeps its log: that is its machine's affair."""
 
 
 def answers_of(broker: Broker, script: str) -> dict[str, Any]:
@@ -49,7 +51,11 @@ def main() -> None:
     for script in sys.argv[2:] or SCRIPTS:
         with apache_kafka(sys.argv[1]) as broker:
             lines = [f"{json.dumps(name)}: {json.dumps(it)}" for name, it in answers_of(broker, script).items()]
-        path_of(script).write_text("{\n" + ",\n".join(lines) + "\n}\n")
+            found = broker.ask_exactly("describe_log_dirs", 4, topics=None)["results"]
+        text = "{\n" + ",\n".join(lines) + "\n}\n"
+        for one in found:
+            text = text.replace(one["log_dir"], LOG_DIR)
+        path_of(script).write_text(text)
 
 
 if __name__ == "__main__":
