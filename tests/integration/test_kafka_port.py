@@ -65,6 +65,11 @@ def broker() -> Iterator[LiveBroker]:
         yield LiveBroker(program)
 
 
+def test_v1_says_where_kafka_clients_find_the_broker(broker: LiveBroker) -> None:
+    host, port = broker.kafka
+    assert requests.get(f"{broker.url}/v1", timeout=5).json()["kafka"] == f"{host}:{port}"
+
+
 def create_topic(client: RawClient, topic: str) -> None:
     answer = client.ask("metadata", 4, topics=[{"name": topic}], allow_auto_topic_creation=True)
     assert [found["error_code"] for found in answer["topics"]] == ["none"]

@@ -206,6 +206,7 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     await server.start()
     for kafka in kafka_servers:
         await kafka.start()
+    bounds.kafka_address = next((kafka.address.for_people for kafka in kafka_servers), None)
     addresses = ",".join(str(kafka.address) for kafka in kafka_servers)
     say(f"listening http={server.address}" + (f" kafka={addresses}" if addresses else ""))  # what scripts wait for
     measures = Measures([gate.traffic, kafka_traffic], lag.durations)
