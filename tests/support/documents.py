@@ -28,7 +28,7 @@ _CHANGING = (
     (re.compile(r"\b(producer|consumer)-(?:[0-9a-f]{8}|[0-9a-f]{4})\b(?! +\|)"), r"\1-ID"),
     (re.compile(r'("timestamp": ?)\d+'), r"\g<1>0"),
     (re.compile(r'("next": ?|id: )"?(?:t\.[\w-]+|TOKEN)"?'), r'\1"TOKEN"'),
-    (re.compile(r'("lock": ?)"(?:[\w.-]{40,}|LOCK)"'), r'\1"LOCK"'),
+    (re.compile(r'("lock": ?|"locks": ?\[)"(?:[\w.-]{40,}|LOCK)"'), r'\1"LOCK"'),
     (re.compile(r'("(?:topic|request)_id": ?)"[\w-]+"'), r'\1"ID"'),
     (re.compile(r"^consumer-\d+ +\|", re.MULTILINE), "consumer-N |"),  # which copy gets a message is nobody's to say
 )

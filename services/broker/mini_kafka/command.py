@@ -16,7 +16,7 @@ def main() -> int:
         BrokerSettings,
         sys.argv[1:],
         prog="mini-kafka",
-        description="Run a Mini Kafka broker: topics in RAM, spoken to over HTTP.",
+        description="Run a Mini Kafka broker: topics in RAM, spoken to over HTTP and by Kafka clients.",
     ).settings
     set_up_logging(settings.log_level, log_format=settings.log_format)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
