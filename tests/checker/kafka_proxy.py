@@ -57,7 +57,10 @@ class Proxy:
         self._server.close()
         for out in self._outs:
             out.close()
-        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for ended in await asyncio.gather(*others, return_exceptions=True):
+            if isinstance(ended, Exception):  # a way that was cancelled has ended as it should
+                raise ended
 
     async def _serve(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
         assert self.target is not None

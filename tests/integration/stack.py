@@ -1,11 +1,12 @@
 """The compose stack as a person runs it: the project's file in a folder with its own .env.
 
-Each stack has its own project name and its own free port, so that it meets no other one. It knows compose
+Each stack has its own project name and free ports of its own, so that it meets no other one. It knows compose
 and the engine, and nothing about what the services do.
 """
 
 import re
 import shutil
+import socket
 import subprocess
 import uuid
 import zlib
@@ -20,6 +21,12 @@ IMAGE_TAG = f"test-{zlib.crc32(str(ROOT).encode()):08x}"
 """The same in every run of this checkout, and another one in another's: two runs may go on at once."""
 
 
+def free_port() -> int:
+    """Find a port for Kafka clients: they are told it, so it cannot be Docker's to choose as HTTP's is."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 class Stack(DockerCompose):
     """One project of docker compose; `up` starts it, and the fixture that made it takes it down."""
 
@@ -28,7 +35,8 @@ class Stack(DockerCompose):
         super().__init__(context=folder)
         self.project = f"mini-kafka-test-{uuid.uuid4().hex[:8]}"
         shutil.copy(ROOT / "docker-compose.yml", folder)
-        values = {"COMPOSE_PROJECT_NAME": self.project, "IMAGE_TAG": IMAGE_TAG, "PUBLISHED_HTTP": "127.0.0.1:0"}
+        ports = {"PUBLISHED_HTTP": "127.0.0.1:0", "PUBLISHED_KAFKA": f"127.0.0.1:{free_port()}"}
+        values = {"COMPOSE_PROJECT_NAME": self.project, "IMAGE_TAG": IMAGE_TAG, **ports}
         lines = [f"{name}={value}\n" for name, value in {**values, **settings}.items()]
         (folder / ".env").write_text("".join(lines))
 

@@ -21,16 +21,25 @@ MUTANT_SECONDS = 9
 MUTANT_JOURNAL_BYTES = 200_000
 CUT = 0.01
 MUTANT_CUT = 0.05
-MUTANT_RUNS = 4
+RUNS = MUTANT_RUNS = 4
+THINGS = 15
+"""What the rules are about, and has to happen so that they have something to judge."""
 
 
 def test_kafka_and_http_clients_on_the_same_topics_break_no_rule(tmp_path: Path) -> None:
-    with broker_behind_proxy(BIN / "mini-kafka") as (broker, proxy):
-        run = live_run(broker, proxy, tmp_path)
-        history = run(SECONDS, JOURNAL_BYTES)
-        assert not [line for line in broker.err if "Traceback" in line or "ERROR" in line]
-    assert check(history) == []
-    assert_it_was_worth_checking(history, run, proxy)
+    happened: Counter[str] = Counter()
+    for number in range(RUNS):  # on a busy machine a run may be too short for everything to happen
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with broker_behind_proxy(BIN / "mini-kafka") as (broker, proxy):
+            run = live_run(broker, proxy, folder)
+            history = run(SECONDS, JOURNAL_BYTES)
+            assert not [line for line in broker.err if "Traceback" in line or "ERROR" in line]
+        assert check(history) == []
+        happened.update(what_happened(history, run, proxy))
+        if sum(count > 0 for count in happened.values()) == THINGS:
+            return
+    raise AssertionError(f"not all of {THINGS} things happened: {happened}")
 
 
 def test_what_a_broker_breaks_only_for_kafka_clients_is_found_out(tmp_path: Path) -> None:
@@ -63,13 +72,13 @@ def live_run(broker: Program, proxy: Proxy, folder: Path) -> LiveRun:
     return LiveRun(http, broker.process.pid, folder, Random(4), f"127.0.0.1:{proxy.port}")
 
 
-def assert_it_was_worth_checking(history: History, run: LiveRun, proxy: Proxy) -> None:
-    """Check that what the rules are about has happened, so that they had something to judge."""
+def what_happened(history: History, run: LiveRun, proxy: Proxy) -> Counter[str]:
+    """Count what the rules are about."""
     operations = history.operations
     appends = [one for one in operations if isinstance(one, Append)]
     fetches = [one for one in operations if isinstance(one, Fetch)]
     commits = [one for one in operations if isinstance(one, Commit)]
-    happened = proxy.happened
+    happened = Counter(proxy.happened)
     happened["append through Kafka"] = sum(one.client.startswith("kafka") for one in appends)
     happened["append through HTTP"] = sum(not one.client.startswith("kafka") for one in appends)
     happened["Kafka's record read through HTTP"] = records(fetches, "reader", "kafka-producer")
@@ -81,8 +90,7 @@ def assert_it_was_worth_checking(history: History, run: LiveRun, proxy: Proxy) -
     happened["partition that changed hands"] = changes_of_owner(commits)
     happened["second assignment of a member"] = sum(isinstance(one, Assigned) and one.tenure > 1 for one in operations)
     happened["kill"], happened["pause"] = run.kills, run.pauses
-    assert len(happened) == 15
-    assert min(happened.values()) > 0, happened
+    return happened
 
 
 def records(fetches: list[Fetch], reader: str, producer: str) -> int:

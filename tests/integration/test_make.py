@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.integration.programs import Program
-from tests.integration.stack import IMAGE_TAG, ROOT
+from tests.integration.stack import IMAGE_TAG, ROOT, free_port
 
 pytestmark = pytest.mark.docker
 
@@ -28,6 +28,7 @@ def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("COMPOSE_PROJECT_NAME", name)
     monkeypatch.setenv("IMAGE_TAG", IMAGE_TAG)
     monkeypatch.setenv("PUBLISHED_HTTP", "127.0.0.1:0")
+    monkeypatch.setenv("PUBLISHED_KAFKA", f"127.0.0.1:{free_port()}")
     yield name
     make("down")
 
