@@ -70,27 +70,38 @@ def commit_confluent(consumer: Any, how: str) -> None:
         say(f"refused {error.args[0].name()}")
 
 
+class Told:
+    """Says which partitions a member has, as often as kafka-python and aiokafka tell it."""
+
+    def on_partitions_revoked(self, revoked: Partitions) -> None:
+        has([])
+
+    def on_partitions_assigned(self, assigned: Partitions) -> None:
+        has(one.partition for one in assigned)
+
+
+def settings(bootstrap: str, group: str, how: str) -> dict[str, Any]:
+    """Give what kafka-python and aiokafka call by the same names."""
+    return {
+        "bootstrap_servers": bootstrap,
+        "group_id": group,
+        "auto_offset_reset": "earliest",
+        "enable_auto_commit": how == "auto",
+        "auto_commit_interval_ms": 100,
+        "session_timeout_ms": SESSION_MS,
+        "heartbeat_interval_ms": HEARTBEAT_MS,
+    }
+
+
 def run_kafka_python(bootstrap: str, group: str, topic: str, how: str) -> None:
     from kafka import ConsumerRebalanceListener, KafkaConsumer
     from kafka.errors import KafkaError
 
-    class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
-        def on_partitions_revoked(self, revoked: Partitions) -> None:
-            has([])
-
-        def on_partitions_assigned(self, assigned: Partitions) -> None:
-            has(one.partition for one in assigned)
+    class Listener(Told, ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
+        pass
 
     stop = Stop()
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap,
-        group_id=group,
-        auto_offset_reset="earliest",
-        enable_auto_commit=how == "auto",
-        auto_commit_interval_ms=100,
-        session_timeout_ms=SESSION_MS,
-        heartbeat_interval_ms=HEARTBEAT_MS,
-    )
+    consumer = KafkaConsumer(**settings(bootstrap, group, how))
     consumer.subscribe([topic], listener=Listener())
     while not stop.wanted:
         # kafka-python 3.0.12 never goes on after a rebalance that ends between two polls of a leader
@@ -112,23 +123,11 @@ async def run_aiokafka(bootstrap: str, group: str, topic: str, how: str) -> None
     from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
     from aiokafka.errors import KafkaError
 
-    class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
-        def on_partitions_revoked(self, revoked: Partitions) -> None:
-            has([])
-
-        def on_partitions_assigned(self, assigned: Partitions) -> None:
-            has(one.partition for one in assigned)
+    class Listener(Told, ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
+        pass
 
     stop = Stop()
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        group_id=group,
-        auto_offset_reset="earliest",
-        enable_auto_commit=how == "auto",
-        auto_commit_interval_ms=100,
-        session_timeout_ms=SESSION_MS,
-        heartbeat_interval_ms=HEARTBEAT_MS,
-    )
+    consumer = AIOKafkaConsumer(**settings(bootstrap, group, how))
     consumer.subscribe([topic], listener=Listener())
     await consumer.start()
     while not stop.wanted:

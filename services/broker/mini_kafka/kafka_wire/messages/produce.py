@@ -40,12 +40,10 @@ def read_request(body: memoryview, version: int) -> ProduceRequest:
     acks, _ = reader.numbers(_ACKS_AND_TIMEOUT)  # how long to wait for replicas, which there are not
     key: Callable[[], TopicKey] = reader.uuid if version >= 13 else lambda: reader.string(flexible=flexible)
     topics = []
-    topic_count = reader.array_length(flexible=flexible) or 0
-    for _ in range(topic_count):
+    for _ in range(reader.array_length(flexible=flexible) or 0):
         topic = key()
         parts = []
-        count = reader.array_length(flexible=flexible) or 0
-        for _ in range(count):
+        for _ in range(reader.array_length(flexible=flexible) or 0):
             partition = reader.int32()
             records = reader.nullable_bytes(flexible=flexible)
             parts.append((partition, _NOTHING if records is None else records))
