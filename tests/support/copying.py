@@ -124,6 +124,7 @@ class FakeSide(Side):
         offsets = self._answers.get(key) if key else None
         if offsets is None:
             assert len(body) <= self._max_body_bytes
+            assert len(records) <= self.page
             [partition] = {each.partition for each in records} or {0}
             if fate == "half" and not key:  # a cluster takes a request in several batches
                 del records[-(-len(records) // 2) :]

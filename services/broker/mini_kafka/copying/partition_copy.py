@@ -119,7 +119,7 @@ class PartitionCopy:
             )
 
     def _append(self, appender: Appender, records: Sequence[CopiedRecord]) -> int:
-        body, count = encode(records, self._target.max_body_bytes)
+        body, count = encode(records[: self._target.max_records], self._target.max_body_bytes)
 
         def attempt() -> list[int] | None:
             if self._is_uncertain and self._end() > self._offsets.next_target:

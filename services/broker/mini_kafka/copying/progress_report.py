@@ -1,4 +1,4 @@
-"""How far a copy is: a bar on a terminal, else a line of the log every few seconds."""
+"""How far a copy is: a line of the log as each piece of work begins, then a bar on a terminal, else more lines."""
 
 import logging
 import time
@@ -25,6 +25,7 @@ class ProgressReport:
 
     def begin(self, what: str, whole: int) -> None:
         """Begin a piece of work of so many records."""
+        logger.info("%s: %d records", what, whole)
         self._begin(what, whole)
         if self._bar:
             self._bar.begin()
@@ -37,7 +38,7 @@ class ProgressReport:
         """Count records that are done."""
         self._done += records
         if self._bar:
-            self._bar.show(self._part, f"{self._what}: {self._done} of {self._whole} records, {self._rate:.0f}/s")
+            self._bar.show(self._part, f"{self._done} records, {self._rate:.0f}/s")
         elif self._clock() - self._logged_at >= LOG_EVERY_S:
             self._logged_at = self._clock()
             logger.info(

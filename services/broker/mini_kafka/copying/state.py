@@ -70,7 +70,9 @@ class CopyState:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise CopyFailed(f"the state file {self.path} cannot be read: {reason_of(error)}") from error
+            raise CopyFailed(
+                f"the state file {self.path} cannot be read: {reason_of(error)}; give --state FOLDER"
+            ) from error
         except msgspec.MsgspecError as error:
             raise CopyFailed(
                 f"{self.path} is no state file of this version ({error}): delete it, and the copy compares what is at"

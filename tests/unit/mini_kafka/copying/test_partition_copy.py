@@ -117,9 +117,10 @@ def test_without_an_appender_what_is_missing_is_a_difference() -> None:
     assert target.logs[0].high_watermark == 1
 
 
-def test_a_request_is_no_longer_than_the_target_takes() -> None:
+@pytest.mark.parametrize("page", [2, 20])
+def test_a_request_has_no_more_records_and_bytes_than_the_target_takes(page: int) -> None:
     source = FakeSide("a", FakeLog(record(offset, "x" * 300) for offset in range(20)), page=20)
-    target = FakeSide("b", FakeLog(), max_body_bytes=1000)  # which refuses more
+    target = FakeSide("b", FakeLog(), page=page, max_body_bytes=1000)  # which refuses more
 
     assert sum(copy(source, target, OffsetMap(0, 0))) == 20
     assert values(target.logs[0].records) == values(source.logs[0].records)

@@ -62,7 +62,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     state = CopyState(tmp_path, SOURCE, TARGET)
     state.path.mkdir()
 
-    with pytest.raises(CopyFailed, match="cannot be read: is a directory"):
+    with pytest.raises(CopyFailed, match="cannot be read: is a directory; give --state FOLDER"):
         state.load()
 
 
