@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from mini_kafka_shared.progress import ProgressBar
+from mini_kafka_shared.progress import DRAW_EVERY_S, ProgressBar
 
 LOG_EVERY_S = 5.0
 
@@ -32,31 +32,26 @@ class ProgressReport:
 
     def _begin(self, what: str, whole: int) -> None:
         self._what, self._whole, self._done = what, whole, 0
-        self._began_at = self._logged_at = self._clock()
+        self._began_at = self._clock()
+        self._due_at = self._began_at if self._bar else self._began_at + LOG_EVERY_S
 
     def took(self, records: int) -> None:
         """Count records that are done."""
         self._done += records
+        now = self._clock()
+        if now < self._due_at:  # a record is often done in a microsecond
+            return
+        rate = self._done / (now - self._began_at) if now > self._began_at else 0.0
+        part = min(self._done / self._whole, 1.0) if self._whole else 1.0
         if self._bar:
-            self._bar.show(self._part, f"{self._done} records, {self._rate:.0f}/s")
-        elif self._clock() - self._logged_at >= LOG_EVERY_S:
-            self._logged_at = self._clock()
-            logger.info(
-                "%s: %d of %d records, %d %%, %.0f/s",
-                self._what, self._done, self._whole, self._part * 100, self._rate,
-            )  # fmt: skip
+            self._due_at = now + DRAW_EVERY_S
+            self._bar.show(part, f"{self._done} records, {rate:.0f}/s")
+        else:
+            self._due_at = now + LOG_EVERY_S
+            logger.info("%s: %d of %d records, %d %%, %.0f/s", self._what, self._done, self._whole, part * 100, rate)
 
     def end(self) -> float:
         """Take the bar away, and give the seconds that it took."""
         if self._bar:
             self._bar.hide()
         return self._clock() - self._began_at
-
-    @property
-    def _part(self) -> float:
-        return min(self._done / self._whole, 1.0) if self._whole else 1.0
-
-    @property
-    def _rate(self) -> float:
-        seconds = self._clock() - self._began_at
-        return self._done / seconds if seconds else 0.0
