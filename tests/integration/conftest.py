@@ -14,7 +14,7 @@ from tests.integration.images import SERVICES, build_image
 from tests.integration.programs import BIN, FREE_PORTS, Program
 from tests.integration.stack import Stack
 
-_OURS = ("MINI_KAFKA_", "PRODUCER_", "CONSUMER_", "BROKER_URL", "COMPOSE_", "PUBLISHED_", "IMAGE_TAG")
+_OURS = ("MINI_KAFKA_", "PRODUCER_", "CONSUMER_", "COPY_", "BROKER_URL", "COMPOSE_", "PUBLISHED_", "IMAGE_TAG")
 
 MakeStack = Callable[..., Stack]
 

@@ -122,6 +122,20 @@ def test_retention_while_it_verifies_is_no_difference(copying: Copying) -> None:
     assert copying.said[1].endswith("; 7 records only on one side by now")
 
 
+def test_a_partition_that_is_new_while_it_copies_is_left_for_the_next_run(copying: Copying) -> None:
+    class Source(FakeSide):
+        """A side whose topic grows once it is read."""
+
+        def read(self, topic: str, partition: int, start: int, end: int) -> Iterator[list[CopiedRecord]]:
+            if len(self.logs) == 1:
+                self.logs.append(FakeLog([record(0)]))
+            return super().read(topic, partition, start, end)
+
+    assert copying.run(source=Source("a", FakeLog([record(0)]))) == DONE
+    assert len(copying.target.logs) == 1
+    assert [line.split()[1] for line in copying.said[1:]] == ["t-0"]
+
+
 def test_a_target_that_numbers_no_requests_gets_every_record_once(copying: Copying) -> None:
     copying.target.is_numbered = False
     copying.target.fate = ["lost", "half", "away"]
