@@ -112,6 +112,20 @@ def test_the_kafka_port_answers_before_fastapi_is_imported_and_goes_on_while_it_
         assert [record["value"] for record in records] == ["before", "after"]
 
 
+def test_an_idle_connection_is_closed_and_one_whose_fetch_waits_is_not() -> None:
+    with Program(BIN / "mini-kafka", *FREE_PORTS, "--config", "connections.max.idle.ms=1") as program:
+        broker = LiveBroker(program)
+        with socket.create_connection(broker.kafka, timeout=30) as idle, RawClient(*broker.kafka) as busy:
+            create_topic(busy, "quiet")
+            answer = busy.ask(
+                "fetch", 4, replica_id=-1, max_wait=2_500, min_bytes=1, max_bytes=MIB, isolation_level=0,
+                topics=[{"topic": "quiet", "partitions": [
+                    {"partition": 0, "fetch_offset": 0, "partition_max_bytes": MIB}]}],
+            )  # fmt: skip
+            assert [topic["topic"] for topic in answer["responses"]] == ["quiet"]  # more than two sweeps later
+            assert idle.recv(1) == b""
+
+
 def test_damaged_requests_harm_neither_the_broker_nor_other_connections(broker: LiveBroker) -> None:
     damaged = frames(random.Random(8))
     resident_halfway = 0

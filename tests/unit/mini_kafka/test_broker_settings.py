@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from mini_kafka import settings as broker_settings
+from mini_kafka import machine
 from mini_kafka.bootstrap import build_engine, build_limits, fit_open_files, raise_open_files_limit
 from mini_kafka.connection_limit import RESERVE
 from mini_kafka.core.topic_config import TopicConfig
@@ -34,7 +34,7 @@ def test_the_memory_limit_is_half_of_the_containers_or_one_gib(
     for file, text in zip(files, (version_2, version_1), strict=True):
         if text is not None:
             file.write_text(text)
-    monkeypatch.setattr(broker_settings, "CGROUP_LIMIT_FILES", files)
+    monkeypatch.setattr(machine, "CGROUP_LIMIT_FILES", files)
     assert BrokerSettings().memory_limit == expected
 
 
@@ -127,7 +127,7 @@ def test_more_connections_than_open_files_are_cut_and_the_log_says_so(
 
 
 def test_the_reserve_fits_into_the_files_that_are_kept_for_all_else() -> None:
-    assert broker_settings.OTHER_FILES >= RESERVE + 32
+    assert machine.OTHER_FILES >= RESERVE + 32
 
 
 def test_the_settings_reach_the_connections() -> None:
@@ -163,3 +163,33 @@ def test_the_limit_of_open_files_is_raised_as_far_as_the_machine_lets_it(
     monkeypatch.setattr(resource, "setrlimit", set_limit)
     raise_open_files_limit()
     assert limits[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("listeners", "advertised", "exist"),
+    [
+        ([], "OTHER://broker:9092", "PLAINTEXT, and"),
+        (["--listeners", "INSIDE://:9092,OUTSIDE://:9093"], "OUTSIDE://a:1,PLAINTEXT://a:2", "INSIDE, OUTSIDE, and"),
+    ],
+)
+def test_an_address_for_a_listener_that_does_not_exist_is_refused(
+    listeners: list[str], advertised: str, exist: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As Apache Kafka does: its listeners and those that it advertises may differ in one direction only."""
+    with pytest.raises(SystemExit) as caught:
+        load(
+            BrokerSettings, [*listeners, "--advertised-listeners", advertised],
+            prog="mini-kafka", description="", environ={},
+        )  # fmt: skip
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--advertised-listeners" in line
+    assert f"which does not exist: there is {exist}" in line
+
+
+def test_a_listener_need_not_be_advertised() -> None:
+    settings = BrokerSettings.model_validate(
+        {"listeners": "INSIDE://:9092,OUTSIDE://:9093", "advertised_listeners": "outside://example.org:9093"}
+    )
+    assert [listener.name for listener in settings.advertised_listeners] == ["OUTSIDE"]
+    assert BrokerSettings.model_validate({"advertised_listeners": "PLAINTEXT://b:1"}).advertised_listeners
