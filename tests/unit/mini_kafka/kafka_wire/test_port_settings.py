@@ -183,5 +183,26 @@ def test_what_is_sent_ahead_is_kept_as_far_as_the_setting_says() -> None:
         assert session.wants_data is wants_data
 
 
+async def test_who_is_named_twice_is_described_once() -> None:
+    """Or 100,000 names of one group would make an answer of gigabytes; Kafka repeats it."""
+    async with kafka_client() as client:
+        await stable(client)
+        append(client, 10, producer=(7, 0, 0))
+        groups = await client.ask("DescribeGroups", groups=["g", "other", "g"])
+        assert [group.group_id for group in groups.groups] == ["g", "other"]
+        resource = {"resource_type": 2, "resource_name": TOPIC, "configuration_keys": None}
+        configs = await client.ask(
+            "DescribeConfigs", resources=[resource] * 9, include_synonyms=False, include_documentation=False
+        )
+        assert len(configs.results) == 1
+        offsets = await client.ask(
+            "OffsetFetch", 9, groups=[{"group_id": "g", "member_id": None, "topics": None}] * 3, require_stable=False
+        )
+        assert len(offsets.groups) == 1
+        topics = [{"name": TOPIC, "partition_indexes": [0, 0, 1]}] * 2
+        (found,) = (await client.ask("DescribeProducers", topics=topics)).topics
+        assert [(one.partition_index, len(one.active_producers)) for one in found.partitions] == [(0, 1), (1, 0)]
+
+
 def test_the_setting_of_named_producers_reaches_the_engine() -> None:
     assert build_engine(BrokerSettings(max_named_producers=3))._sequences._max_producers == 3
