@@ -2,9 +2,11 @@
 
 import random
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -124,6 +126,23 @@ def test_an_idle_connection_is_closed_and_one_whose_fetch_waits_is_not() -> None
             )  # fmt: skip
             assert [topic["topic"] for topic in answer["responses"]] == ["quiet"]  # more than two sweeps later
             assert idle.recv(1) == b""
+
+
+def test_many_half_sent_requests_cost_little_memory_and_harm_no_other() -> None:
+    limits = ("--config", f"queued.max.request.bytes={16 * MIB}", "--config", f"socket.request.max.bytes={16 * MIB}")
+    half = struct.pack(">i", 16 * MIB) + bytes(15 * MIB)
+    with Program(BIN / "mini-kafka", *FREE_PORTS, *limits) as program, ExitStack() as hung:
+        broker = LiveBroker(program)
+        with RawClient(*broker.kafka) as client:
+            create_topic(client, "bystander")
+            before = broker.resident_bytes
+            for _ in range(20):
+                sender = hung.enter_context(socket.create_connection(broker.kafka, timeout=0.2))
+                with suppress(OSError):  # it is read no further, or closed
+                    sender.sendall(half)
+            assert produce(client, "bystander", client_batch(bytes(900_000))) == "none"
+            assert broker.resident_bytes - before < 100 * MIB  # and not 300
+    assert not [line for line in program.err if "Traceback" in line]
 
 
 def test_damaged_requests_harm_neither_the_broker_nor_other_connections(broker: LiveBroker) -> None:

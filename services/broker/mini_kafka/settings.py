@@ -116,8 +116,8 @@ class BrokerSettings(Settings):
     queued_max_request_bytes: Annotated[int, Field(ge=-1, le=2**50)] = Field(
         default=134_217_728,
         description="What the requests of all Kafka clients that are on their way or in work may hold together, in "
-        "bytes; over it large requests are read in turns, and over twice as much their connections end; -1 for no "
-        "limit, which is Kafka's default (Kafka's queued.max.request.bytes).",
+        "bytes; over it large requests are read in turns, and over twice as much the largest ends its "
+        "connection; -1 for no limit, which is Kafka's default (Kafka's queued.max.request.bytes).",
     )
     max_request_elements: Annotated[int, Field(ge=1, le=100_000_000)] = Field(
         default=100_000,

@@ -36,15 +36,14 @@ class WireLimits:
     """How long a client may be silent in the middle of a request, or read nothing of its answers."""
 
 
-class RequestsHoldTooMuch(Exception):
-    """There is no memory for one more large request."""
-
-
 class Sender(Protocol):
     """A connection, as far as the bytes of its requests go."""
 
     def read_on(self) -> None:
         """Read what it has sent meanwhile."""
+
+    def cut_off(self, reason: str) -> None:
+        """End it, and say why."""
 
 
 class RequestMemory:
@@ -52,13 +51,15 @@ class RequestMemory:
 
     Over the limit, who is in the middle of a request is read only in turn: as many as fit when their requests are
     whole, those that lack the least first, and one in any case, so that there is always somebody who can finish. A
-    first piece is here before anybody could refuse it; over twice the limit it ends its connection.
+    first piece is here before anybody could hold it back: over twice the limit the largest request on its way ends its
+    connection.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit if limit != NO_LIMIT else 2**62
         self.held = 0
         self._sizes: dict[Sender, int] = {}
+        self._on_their_way: set[Sender] = set()
         self._turns: dict[Sender, int] = {}
         """Who may read although there is no room, and what each still lacks."""
         self._promised = 0
@@ -67,27 +68,31 @@ class RequestMemory:
         self._order = count()
 
     def note(self, sender: Sender, held: int, missing: int) -> None:
-        """Take note of what a connection holds, and of what its next request lacks; 0 where nothing is on its way.
-
-        Raises:
-            RequestsHoldTooMuch: there is far too much already; the connection has to end.
-        """
+        """Take note of what a connection holds, and of what its next request lacks; 0 where nothing is on its way."""
         self.held += held - self._sizes.pop(sender, 0)
         if held:
             self._sizes[sender] = held
         self._promise(sender, missing if sender in self._turns else 0)
         if not missing:
+            self._on_their_way.discard(sender)
             self._resting.discard(sender)
-        if missing and sender not in self._turns and self.held > self._limit:
-            if self.held > 2 * self._limit:
-                raise RequestsHoldTooMuch(
-                    f"requests on their way hold {self.held} bytes, over twice queued.max.request.bytes"
-                    f" ({self._limit}): try again, or raise the limit"
-                )
-            if sender not in self._resting:
+        else:
+            self._on_their_way.add(sender)
+            if self.held > self._limit and sender not in self._turns and sender not in self._resting:
                 self._resting.add(sender)
                 heappush(self._queue, (missing, next(self._order), sender))
+        if self.held > 2 * self._limit and self._on_their_way:
+            self._cut_off_largest()
         self._give_turns()
+
+    def _cut_off_largest(self) -> None:
+        largest = max(self._on_their_way, key=self._sizes.__getitem__)
+        reason = (
+            f"requests on their way hold {self.held} bytes, over twice queued.max.request.bytes ({self._limit}),"
+            f" and {self._sizes[largest]} of them are the largest one's"
+        )
+        self.leave(largest)
+        largest.cut_off(reason)
 
     def leave(self, sender: Sender) -> None:
         """Forget a connection that has ended."""

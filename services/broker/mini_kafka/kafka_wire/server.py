@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Mapping, Sized
 from mini_kafka.connection_limit import Admission, ConnectionLimit
 from mini_kafka.engine.log_port import LogEngine
 from mini_kafka.kafka_wire.addresses import Advertiser
-from mini_kafka.kafka_wire.bounds import SMALL_REQUEST_BYTES, RequestsHoldTooMuch, WireBounds
+from mini_kafka.kafka_wire.bounds import SMALL_REQUEST_BYTES, WireBounds
 from mini_kafka.kafka_wire.call import Answer, Api, BrokerIdentity, Call, Connection, Request
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.session import Session
@@ -101,13 +101,13 @@ class KafkaProtocol(asyncio.Protocol):
         if not self._may_write or self._transport.is_closing():
             self._deaf_s = 0.0 if self._note_unread() else self._deaf_s + seconds
             if self._deaf_s >= limits.stall_s:
-                self._end(f"it has read nothing of its answers for {limits.stall_s:g} s")
+                self.cut_off(f"it has read nothing of its answers for {limits.stall_s:g} s")
         elif self._session.is_working or not self._is_reading:
             self._silent_s = 0.0
         else:
             self._silent_s += seconds
             if self._silent_s >= limits.stall_s and self._session.missing_bytes:
-                self._end(f"the rest of its request has not come for {limits.stall_s:g} s")
+                self.cut_off(f"the rest of its request has not come for {limits.stall_s:g} s")
             elif self._silent_s >= limits.idle_s:
                 logger.debug("%s closed: it was idle for %g s", self._peer, limits.idle_s)
                 self._transport.abort()
@@ -118,7 +118,7 @@ class KafkaProtocol(asyncio.Protocol):
         self._server.bounds.answers.note(self, self._unread)
         return self._unread < before
 
-    def _end(self, reason: str) -> None:
+    def cut_off(self, reason: str) -> None:
         """Close the connection without waiting for its client."""
         logger.warning("%s closed: %s", self._peer, reason)
         self._server.traffic.count(("",), "closed", 0.0)
@@ -167,10 +167,7 @@ class KafkaProtocol(asyncio.Protocol):
             return
         self._is_counted = held > SMALL_REQUEST_BYTES and not self._transport.is_closing()
         missing = self._session.missing_bytes if self._is_counted else 0
-        try:
-            self._server.bounds.requests.note(self, held if self._is_counted else 0, missing)
-        except RequestsHoldTooMuch as error:
-            self._end(str(error))
+        self._server.bounds.requests.note(self, held if self._is_counted else 0, missing)
 
     async def _answer_later(self, request: Request, answer: Awaitable[Answer], started: float) -> None:
         try:

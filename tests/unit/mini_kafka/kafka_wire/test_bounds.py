@@ -1,8 +1,6 @@
 """What requests and unread answers of all connections hold together, and who has to wait for whom."""
 
-import pytest
-
-from mini_kafka.kafka_wire.bounds import NO_LIMIT, AnswerMemory, RequestMemory, RequestsHoldTooMuch, WireLimits
+from mini_kafka.kafka_wire.bounds import NO_LIMIT, AnswerMemory, RequestMemory, WireLimits
 
 
 class Connection:
@@ -10,9 +8,13 @@ class Connection:
 
     def __init__(self) -> None:
         self.told = 0
+        self.reasons: list[str] = []
 
     def read_on(self) -> None:
         self.told += 1
+
+    def cut_off(self, reason: str) -> None:
+        self.reasons.append(reason)
 
 
 def connections(count: int) -> list[Connection]:
@@ -51,7 +53,7 @@ def test_those_that_lack_the_least_have_their_turn_first() -> None:
     memory.note(reading, 110, 50)
     memory.note(much, 20, 80)
     memory.note(little, 20, 8)
-    memory.note(reading, 160, 0)
+    memory.note(reading, 130, 0)
     assert (little.told, much.told) == (1, 0)
     memory.note(little, 28, 0)
     assert much.told == 1
@@ -102,12 +104,27 @@ def test_a_connection_that_ends_gives_its_memory_and_its_turn_back() -> None:
     assert memory.held == 0
 
 
-def test_over_twice_the_limit_a_new_request_ends_its_connection() -> None:
+def test_over_twice_the_limit_the_largest_request_on_its_way_ends_its_connection_and_no_other() -> None:
     memory = RequestMemory(100)
-    holder, late = connections(2)
-    memory.note(holder, 150, 1)
-    with pytest.raises(RequestsHoldTooMuch, match=r"hold 201 bytes, over twice queued\.max\.request\.bytes \(100\)"):
-        memory.note(late, 51, 10)
+    in_work, largest, late = connections(3)
+    memory.note(in_work, 90, 0)
+    memory.note(largest, 60, 5)
+    memory.note(late, 51, 10)
+    assert largest.reasons == [
+        "requests on their way hold 201 bytes, over twice queued.max.request.bytes (100), and 60 of them are the"
+        " largest one's"
+    ]
+    assert (in_work.reasons, late.reasons, memory.held) == ([], [], 141)
+    assert late.told == 1  # the turn that is free now
+    memory.leave(largest)  # when its connection is lost, too
+    assert memory.held == 141
+
+
+def test_what_is_in_work_is_not_cut_off() -> None:
+    memory = RequestMemory(100)
+    (one,) = connections(1)
+    memory.note(one, 300, 0)
+    assert one.reasons == []
 
 
 def test_without_a_limit_nobody_rests() -> None:

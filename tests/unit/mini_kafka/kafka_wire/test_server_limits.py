@@ -149,13 +149,13 @@ def test_while_others_fill_the_memory_a_small_request_is_answered_at_once() -> N
     tell(story, WireLimits(queued_bytes=40_000))
 
 
-def test_a_client_that_brings_far_too_much_is_cut_off_with_one_line_and_no_other(
+def test_of_far_too_much_the_largest_request_on_its_way_is_cut_off_with_one_line_and_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def story(trial: Trial) -> None:
         trial.protocol.data_received(half())
         other, wire = trial.another()
-        other.data_received(half())
+        other.data_received(half(sent=60_000))
         assert wire.closed
         assert not trial.wire.closed
         other.connection_lost(None)
@@ -165,8 +165,8 @@ def test_a_client_that_brings_far_too_much_is_cut_off_with_one_line_and_no_other
 
     tell(story, WireLimits(queued_bytes=40_000))
     assert lines(caplog) == [
-        "10.0.0.9:4711 closed: requests on their way hold 100000 bytes, over twice queued.max.request.bytes (40000):"
-        " try again, or raise the limit"
+        "10.0.0.9:4711 closed: requests on their way hold 110000 bytes, over twice queued.max.request.bytes (40000),"
+        " and 60000 of them are the largest one's"
     ]
 
 
