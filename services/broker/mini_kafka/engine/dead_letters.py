@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from mini_kafka.core.errors import BrokerError, BrokerStopping, InvalidRecord, InvalidTimestamp, RecordTooLarge
+from mini_kafka.core.errors import BrokerError, BrokerStopping, InvalidRecord, RecordTooLarge
 from mini_kafka.core.record_batch import NewRecord, Record
 from mini_kafka.core.share_group import TopicShare
 from mini_kafka.core.share_partition import Condemned, Lock
@@ -178,7 +178,7 @@ class DeadLetters:
         """Append records, one by one if they do not go together; give the offsets of those that do not go at all."""
         try:
             await self._produce(topic, [letter.record for letter in letters])
-        except (RecordTooLarge, InvalidRecord, InvalidTimestamp) as error:
+        except (RecordTooLarge, InvalidRecord) as error:
             if len(letters) == 1:
                 self._warn(shared, error)
                 return [letters[0].lock.base_offset]

@@ -254,6 +254,7 @@ async def test_a_group_that_no_member_ever_joined_does_not_stay(kafka: Kafka) ->
     with pytest.raises(CommitMetadataTooLarge):
         kafka.commit("no-commit", OUTSIDE, ORDERS, 1, "x" * 5_000)
     assert list(groups) == []
+    assert not groups._new
     member_id = await kafka.ask_for_id("left")
     kafka.engine.coordinator.leave(KAFKA, "left", [Leaver(member_id)])
     await kafka.ask_for_id("late")

@@ -123,6 +123,7 @@ def test_over_twice_the_limit_the_largest_request_on_its_way_ends_its_connection
 def test_what_is_in_work_is_not_cut_off() -> None:
     memory = RequestMemory(100)
     (one,) = connections(1)
+    memory.note(one, 150, 150)
     memory.note(one, 300, 0)
     assert one.reasons == []
 

@@ -195,6 +195,20 @@ def test_silence_while_the_broker_does_not_read_is_not_the_clients() -> None:
     tell(story, WireLimits(queued_bytes=60_000))
 
 
+def test_a_client_whose_turn_it_is_and_who_sends_nothing_holds_others_up_for_a_sweep_at_most() -> None:
+    async def story(trial: Trial) -> None:
+        trial.protocol.data_received(half(sent=20_000))
+        silent, _ = trial.another()
+        resting, resting_wire = trial.another()
+        silent.data_received(half())
+        resting.data_received(half(sent=20_000))
+        assert not resting_wire.reading
+        trial.server.grow_older(1)
+        assert resting_wire.reading
+
+    tell(story, WireLimits(queued_bytes=60_000))
+
+
 def test_little_is_not_counted() -> None:
     async def story(trial: Trial) -> None:
         trial.protocol.data_received(half(sent=SMALL_REQUEST_BYTES))

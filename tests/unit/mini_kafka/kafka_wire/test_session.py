@@ -114,6 +114,18 @@ def test_a_flexible_version_s_answer_has_tagged_fields_in_its_header_but_for_api
         assert sent(it) == struct.pack(">ii", 5 + len(header), 7) + header + b"x"
 
 
+@pytest.mark.parametrize("behind", [b"", request(3, 0)[:3]])
+def test_a_request_is_let_go_of_with_its_answer_whatever_came_behind_it(behind: bytes) -> None:
+    it = Session(APIS, WireLimits(request_bytes=2 * AHEAD))
+    it.receive(request(3, 0, b"x" * (AHEAD + 100)) + behind)
+    assert it.next_request() is not None
+    assert it.held_bytes > AHEAD
+    it.respond(b"")
+    assert it.held_bytes == len(it._data) == len(behind)
+    it.receive(request(3, 0)[len(behind) :])
+    assert it.next_request() is not None
+
+
 def test_where_nothing_is_answered_nothing_is_sent() -> None:
     it = session()
     it.receive(request(3, 0))
