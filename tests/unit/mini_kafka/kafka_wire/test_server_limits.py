@@ -209,6 +209,22 @@ def test_a_client_whose_turn_it_is_and_who_sends_nothing_holds_others_up_for_a_s
     tell(story, WireLimits(queued_bytes=60_000))
 
 
+def test_a_sweep_over_many_connections_leaves_others_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mini_kafka.kafka_wire.server.TOLD_AT_ONCE", 2)
+
+    async def story(trial: Trial) -> None:
+        others = [trial.another() for _ in range(4)]
+        wires = [trial.wire, *(wire for _, wire in others)]
+        trial.server.grow_older(600)
+        assert sum(wire.closed for wire in wires) == 2
+        lost = next(protocol for protocol, wire in others if not wire.closed)
+        lost.connection_lost(None)
+        await let_run()
+        assert sum(wire.closed for wire in wires) == 4  # all but the one that is lost
+
+    tell(story, LIMITS)
+
+
 def test_little_is_not_counted() -> None:
     async def story(trial: Trial) -> None:
         trial.protocol.data_received(half(sent=SMALL_REQUEST_BYTES))
