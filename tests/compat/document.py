@@ -10,7 +10,7 @@ from pathlib import Path
 from mini_kafka.core.inert_configs import INERT_CONFIGS
 from mini_kafka.kafka_wire.registry import APIS
 from tests.compat.clients import APACHE_KAFKA_VERSION, ROOT, clients
-from tests.compat.differential.differences import ALLOWED
+from tests.compat.differential.differences import ALLOWED, BOUNDED
 
 DOCUMENT = ROOT / "docs" / "compatibility.md"
 
@@ -51,6 +51,10 @@ The same requests go to both brokers, and the answers are compared field by fiel
 matches the script, the step and the field, and for this reason:
 
 {differences}
+
+Some bounds are other ones, so that no client can use up what others need:
+
+{bounds}
 """
 
 
@@ -74,6 +78,7 @@ def written() -> str:
             ),
         ),
         differences="\n".join(f"- `{it.place}`: {it.reason}" for it in ALLOWED),
+        bounds="\n".join(f"- {it}" for it in BOUNDED),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 
 from mini_kafka.core import record_batch
-from mini_kafka.core.errors import InvalidRecord, MemoryLimitReached, RecordTooLarge
+from mini_kafka.core.errors import InvalidRecord, InvalidTimestamp, MemoryLimitReached, RecordTooLarge
 from mini_kafka.core.memory_budget import MemoryBudget, cost_of
 from mini_kafka.core.partition_log import PartitionLog
 from mini_kafka.core.partitioner import partition_for_key
@@ -49,7 +49,7 @@ class Appender:
         """Append records, all of them or none, and say where each came to lie.
 
         Raises:
-            InvalidRecord, RecordTooLarge, MemoryLimitReached: nothing was appended.
+            InvalidRecord, InvalidTimestamp, RecordTooLarge, MemoryLimitReached: nothing was appended.
         """
         now_ms = self._clock.now_ms()
         _check(topic, records, now_ms)
@@ -149,7 +149,7 @@ def _check(topic: Topic, records: Sequence[NewRecord], now_ms: int) -> None:
     """Refuse a record that its topic cannot hold, at this time.
 
     Raises:
-        InvalidRecord: the text says which and why.
+        InvalidRecord, InvalidTimestamp: the text says which and why.
         RecordTooLarge: key and value alone are over the limit.
     """
     partitions = len(topic.logs)
@@ -165,9 +165,9 @@ def _check(topic: Topic, records: Sequence[NewRecord], now_ms: int) -> None:
                 index, f"is for partition {partition}, and topic {topic.name!r} has 0 to {partitions - 1}"
             )
         if timestamp_ms is not None and not 0 <= timestamp_ms <= MAX_TIMESTAMP_MS:
-            raise InvalidRecord(index, f"has the timestamp {timestamp_ms}: it is milliseconds since 1970, from 0 on")
+            raise InvalidTimestamp(index, f"has the timestamp {timestamp_ms}: it is milliseconds since 1970, from 0 on")
         if timestamp_ms is not None and not earliest <= timestamp_ms <= latest:
-            raise InvalidRecord(
+            raise InvalidTimestamp(
                 index,
                 f"has the timestamp {timestamp_ms}, and topic {topic.name!r} takes {earliest} to {latest} now: see its"
                 " message.timestamp.before.max.ms and message.timestamp.after.max.ms",

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
-from mini_kafka.core.consumer_groups import ConsumerGroups
+from mini_kafka.core.consumer_groups import ConsumerGroups, group_memory
 from mini_kafka.core.errors import BrokerStopping, OffsetOutOfRange, TopicExists, UnknownTopic
 from mini_kafka.core.memory_budget import MemoryBudget
 from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
@@ -73,9 +73,10 @@ class MemoryEngine:
         self._epoch = secrets.token_hex(8)
         self._budget = MemoryBudget(config.memory_limit)
         self._topics = Topics(self._budget, config.max_partitions)
-        self._offsets = CommittedOffsets(config.max_groups, config.max_offsets)
+        memory_of_groups = group_memory(config.group_limits)
+        self._offsets = CommittedOffsets(config.max_groups, config.max_offsets, memory_of_groups)
         self._consumers = RegisteredConsumers(self._offsets)
-        self._sequences: ProducerSequences[Sequence[Appended]] = ProducerSequences()
+        self._sequences: ProducerSequences[Sequence[Appended]] = ProducerSequences(config.max_named_producers)
         self._waiters = Waiters(clock, config.max_wait_ms)
         self._sweeper = RetentionSweeper(clock, self._topics)
         self._compactor = Compactor(clock, self._topics, config.memory_limit, config.max_decompressed_bytes)
@@ -83,7 +84,7 @@ class MemoryEngine:
         self._reader = Reader(self._topics, self._waiters, batches)
         offset_calls = Calls()
         share_groups = ShareGroups(self._offsets, config.share_max_delivery_count, config.share_max_in_flight)
-        self._consumer_groups = ConsumerGroups(self._offsets, config.group_limits, config.max_groups)
+        self._consumer_groups = ConsumerGroups(self._offsets, config.group_limits, config.max_groups, memory_of_groups)
         self._shared = SharedGroups(
             self._topics, share_groups, self._waiters, clock, self._reader, offset_calls, self._consumer_groups,
             max_lock_ms=config.share_max_lock_ms,

@@ -223,8 +223,8 @@ class Engine(Protocol):
         is only needed. A request whose `sequence` was answered before gets that answer again.
 
         Raises:
-            UnknownTopic, InvalidTopic, InvalidRecord, RecordTooLarge, MemoryLimitReached, BrokerStopping,
-            PartitionLimitReached, SequenceGap, ProducerFenced: nothing was appended.
+            UnknownTopic, InvalidTopic, InvalidRecord, InvalidTimestamp, RecordTooLarge, MemoryLimitReached,
+            BrokerStopping, PartitionLimitReached, SequenceGap, ProducerFenced: nothing was appended.
         """
 
     async def read(

@@ -6,7 +6,7 @@
 - Groups and client metrics have no configs of their own here, and loggers' levels are not Kafka's affair.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError
@@ -31,16 +31,17 @@ RESOURCES_AT_ONCE = 5
 def handle(call: Call) -> bytes | Awaitable[bytes]:
     """Describe each resource by itself; many of them in slices."""
     request = read_request(call.request)
-    if len(request.resources) > RESOURCES_AT_ONCE:
-        return _describe_many(call, request)
-    results = [_describe(call, resource, request) for resource in request.resources]
+    resources = list(dict.fromkeys(request.resources))  # once each: an answer cannot be made large by asking twice
+    if len(resources) > RESOURCES_AT_ONCE:
+        return _describe_many(call, request, resources)
+    results = [_describe(call, resource, request) for resource in resources]
     return respond(call, results=results)
 
 
-async def _describe_many(call: Call, request: Any) -> bytes:
+async def _describe_many(call: Call, request: Any, resources: Sequence[Any]) -> bytes:
     pace = Pace(RESOURCES_AT_ONCE)
     results = []
-    for resource in request.resources:
+    for resource in resources:
         await pace.step()
         results.append(_describe(call, resource, request))
     return await respond_aside(call, results=results)
