@@ -69,10 +69,6 @@ ALLOWED = (
         r"^config values: compression.type '(gzip|lz4|snappy|zstd|uncompressed)'$",
         "batches stay as they came: a promise to compress them again would not be kept",
     ),
-    Difference(
-        r"^(config values: |incremental alter configs: operation 0 of )cleanup.policy ''",
-        "a log that is never cleaned would fill the memory",
-    ),
     Difference(r"^config values: retention.bytes '-2'$", "-1 is the one way to say that there is no limit"),
     Difference(
         r"^config values: min.cleanable.dirty.ratio '(NaN|0.5d)'$",

@@ -188,16 +188,16 @@ def _ratio(attribute: str) -> ConfigDefinition:
 def _cleanup_policy(attribute: str) -> ConfigDefinition:
     """Read a list without an order or repetitions, and keep it in the order in which it came, as Kafka does.
 
-    An empty list, which Kafka 4 takes for a log that is never cleaned, is refused: RAM has an end.
+    An empty list is a log that is never cleaned, since Kafka 4.
     """
 
     def parse(text: str) -> str:
-        policies = [policy.strip() for policy in text.split(",")]
+        policies = [policy.strip() for policy in text.split(",")] if text else []
         if not {"compact", "delete"}.issuperset(policies):
             raise ValueError(text)
         return ",".join(dict.fromkeys(policies))
 
-    return ConfigDefinition("list", attribute, parse, "delete, compact, or both: compact,delete")
+    return ConfigDefinition("list", attribute, parse, "delete, compact, both (compact,delete), or nothing: then it is never cleaned")
 
 
 CONFIGS: dict[str, ConfigDefinition] = {

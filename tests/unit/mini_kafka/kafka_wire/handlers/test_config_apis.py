@@ -322,11 +322,25 @@ def test_a_resource_that_is_there_twice_is_refused_both_times() -> None:
     tell_kafka(story)
 
 
-def test_the_last_cleanup_policy_cannot_be_taken_away_because_ram_has_an_end() -> None:
+def test_the_last_cleanup_policy_can_be_taken_away_and_another_given() -> None:
     async def story(client: KafkaClient) -> None:
         await with_topic(client)
-        refused = await change(client, "orders", ("cleanup.policy", SUBTRACT, "delete"))
-        assert refused.error_code.name == "invalid_config"  # Kafka takes it
-        assert (await configs_of(client, "orders"))["cleanup.policy"] == "delete"
+        assert (await change(client, "orders", ("cleanup.policy", SUBTRACT, "delete"))).error_code == 0
+        assert (await configs_of(client, "orders"))["cleanup.policy"] == ""
+        assert (await change(client, "orders", ("cleanup.policy", APPEND, "compact"))).error_code == 0
+        assert (await configs_of(client, "orders"))["cleanup.policy"] == "compact"
+
+    tell_kafka(story)
+
+
+def test_compression_by_the_broker_is_refused_and_the_sentence_says_who_can_compress() -> None:
+    async def story(client: KafkaClient) -> None:
+        await with_topic(client)
+        refused = await change(client, "orders", ("compression.type", SET, "gzip"))
+        assert refused.error_code.name == "invalid_config"
+        assert refused.error_message == (
+            "compression.type cannot be 'gzip': it takes producer: batches stay as they came, so let the producer "
+            "compress them"
+        )
 
     tell_kafka(story)
