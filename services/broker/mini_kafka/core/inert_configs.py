@@ -62,7 +62,9 @@ INERT_CONFIGS: Mapping[str, InertConfig] = {
     "compression.gzip.level": InertConfig("int", "-1", pattern=r"-1|\+?[1-9]", example="-1, or 1 to 9"),
     "compression.lz4.level": _int(9, 1, 17),
     "compression.type": InertConfig(
-        "string", "producer", choices=("producer",),
+        "string",
+        "producer",
+        choices=("producer",),
         example="producer: batches stay as they came, so let the producer compress them",
     ),
     "compression.zstd.level": _int(3, -131072, 22),

@@ -94,9 +94,12 @@ def test_a_setting_of_the_broker_is_the_source_of_a_topic_s_config() -> None:
         await with_topic(client)
         (entry,) = (await describe(client, TOPIC, "orders", keys=["retention.ms"], include_synonyms=True)).configs
         assert (entry.value, entry.config_source) == ("7", BROKER_SETTING)
-        assert [(s.name, s.value, s.source) for s in entry.synonyms] == [("log.retention.ms", "7", BROKER_SETTING)]
+        assert [(s.name, s.value, s.source) for s in entry.synonyms] == [
+            ("log.retention.ms", "7", BROKER_SETTING),
+            ("log.retention.hours", "168", DEFAULT),
+        ]
         (entry,) = (await describe(client, BROKER, "1", keys=["log.retention.ms"])).configs
-        assert (entry.value, entry.config_source, entry.read_only) == ("7", BROKER_SETTING, True)
+        assert (entry.value, entry.config_source, entry.read_only) == ("7", BROKER_SETTING, False)
 
     tell_kafka(story, log_retention_ms=7)
 
@@ -290,8 +293,8 @@ def test_a_name_that_is_not_known_can_be_deleted() -> None:
     tell_kafka(story)
 
 
-@pytest.mark.parametrize(("kind", "name"), [(BROKER, "1"), (BROKER, ""), (BROKER, "9"), (LOGGER, "1"), (99, "x")])
-def test_only_topics_can_be_changed(kind: int, name: str) -> None:
+@pytest.mark.parametrize(("kind", "name"), [(BROKER, "9"), (LOGGER, "1"), (99, "x")])
+def test_only_topics_and_this_broker_can_be_changed(kind: int, name: str) -> None:
     async def story(client: KafkaClient) -> None:
         assert (await change(client, name, ("x", SET, "1"), kind=kind)).error_code.name == "invalid_request"
         assert (await replace(client, name, kind, x="1")).error_code.name == "invalid_request"
