@@ -17,7 +17,7 @@ os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 # A busy machine is no finding: no deadline for an example, and no limit for making it.
 _patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("fast", _patient, max_examples=20)
+settings.register_profile("fast", _patient, max_examples=10)
 settings.register_profile("full", _patient, max_examples=200)
 settings.load_profile("full")
 

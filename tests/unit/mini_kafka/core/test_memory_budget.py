@@ -59,9 +59,9 @@ def test_a_full_log_costs_no_more_than_is_accounted(value_bytes: int) -> None:
     before = allocated()
     budget = MemoryBudget(2**40)
     log = PartitionLog(budget)
-    for _ in range(25_000):
+    for _ in range(15_000):
         log.append(batch)
-    assert budget.used == 25_000 * cost_of(batch)
+    assert budget.used == 15_000 * cost_of(batch)
     assert budget.used * 0.7 < allocated() - before <= budget.used
 
 
@@ -72,7 +72,7 @@ def test_a_log_that_drops_its_head_costs_no_more_than_is_accounted(held: int) ->
     before = allocated()
     budget = MemoryBudget(2**40)
     log = PartitionLog(budget)
-    for number in range(25_000):
+    for number in range(15_000):
         log.append(batch)
         if log.batch_count > held:
             log.drop_head()
