@@ -3,6 +3,7 @@
 It holds no fixture: what only some tests need lives with them.
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -20,6 +21,11 @@ _patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fast", _patient, max_examples=10)
 settings.register_profile("full", _patient, max_examples=200)
 settings.load_profile("full")
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the thousands of tests, which stay: it took a sixth of the time."""
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
