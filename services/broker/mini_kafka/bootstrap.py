@@ -165,11 +165,13 @@ ALWAYS_SET = {"node_id"}
 
 def kafka_settings(settings: BrokerSettings) -> Mapping[str, BrokerSetting]:
     """Give the settings that are Kafka's broker configs, by Kafka's names."""
+    fields = BrokerSettings.model_fields
     return {
         name: BrokerSetting(
             other.shown(text_of(getattr(settings, other.field))),
             other.field in settings.model_fields_set or other.field in ALWAYS_SET,
-            BrokerSettings.model_fields[other.field].description or "",
+            other.shown(text_of(fields[other.field].default)),
+            fields[other.field].description or "",
         )
         for name, other in KAFKA_NAMES.names.items()
     }

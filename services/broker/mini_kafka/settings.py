@@ -214,10 +214,11 @@ class BrokerSettings(Settings):
         default=-1,
         description="How many bytes a partition keeps before its oldest records go (retention.bytes); -1 no limit.",
     )
-    log_cleanup_policy: Literal["delete", "compact", "compact,delete", "delete,compact"] = Field(
+    log_cleanup_policy: Literal["delete", "compact", "compact,delete", "delete,compact", ""] = Field(
         default="delete",
         title="POLICY",
-        description="What becomes of a topic's old records (cleanup.policy): delete, compact, or compact,delete.",
+        description="What becomes of a topic's old records (cleanup.policy): delete, compact, or compact,delete; "
+        "an empty flag: nothing, they stay.",
     )
     message_max_bytes: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         default=1_048_588,

@@ -20,6 +20,7 @@ from mini_kafka.core.registered_consumer import RegisteredConsumers
 from mini_kafka.core.share_group import ShareGroups
 from mini_kafka.core.topic import Topic, Topics, check_name
 from mini_kafka.core.topic_config import TopicConfig
+from mini_kafka.core.topic_defaults import TopicDefaults
 from mini_kafka.engine.appender import Appender, with_partitions
 from mini_kafka.engine.batch_reader import BatchReader
 from mini_kafka.engine.calls import Calls
@@ -74,6 +75,7 @@ class MemoryEngine:
         self._budget = MemoryBudget(config.memory_limit)
         self._topics = Topics(self._budget, config.max_partitions)
         memory_of_groups = group_memory(config.group_limits)
+        self._topic_defaults = TopicDefaults(config.topic_defaults)
         self._offsets = CommittedOffsets(config.max_groups, config.max_offsets, memory_of_groups)
         self._consumers = RegisteredConsumers(self._offsets)
         self._sequences: ProducerSequences[Sequence[Appended]] = ProducerSequences(config.max_named_producers)
@@ -142,7 +144,7 @@ class MemoryEngine:
         return describe(self._create(name, partitions, configs or {}))
 
     def _create(self, name: str, partitions: int | None, configs: Mapping[str, str]) -> Topic:
-        config = self._config.topic_defaults.with_changes(configs)
+        config = self._topic_defaults.config.with_changes(configs)
         count = self._config.num_partitions if partitions is None else partitions
         topic = self._topics.create(name, uuid4(), config, count)
         logger.info("topic %s created with %d partition%s", name, count, "" if count == 1 else "s")

@@ -34,7 +34,7 @@ class MemoryLogEngine(MemoryEngine):
             ),
         )  # fmt: skip
         self.topic_admin = MemoryTopicAdmin(
-            self._topics, config.topic_defaults, config.num_partitions, self._reconfigure
+            self._topics, self._topic_defaults, config.num_partitions, self._reconfigure
         )
         self._cluster_id = "M" + urlsafe_b64encode(uuid4().bytes).decode()[:21]
         self.coordinator = GroupCoordinator(self._clock, self._consumer_groups, self._shared)

@@ -206,7 +206,7 @@ class MemoryRawLog:
     def delete_records(self, caller: Caller, topic: str, partition: int, before: int) -> int:
         """Forget the records below an offset, -1 for all of them, and give the new log start offset."""
         target, log = self._log(topic, partition)
-        if not target.config.deletes:
+        if target.config.compacts and not target.config.deletes:
             raise RecordsNotDeletable(topic)
         offset = log.high_watermark if before == ALL_RECORDS else before
         if not 0 <= offset <= log.high_watermark:

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from mini_kafka.engine.log_port import LogEngine
 from mini_kafka.engine.port import Caller
 from mini_kafka.kafka_wire.bounds import AnswerMemory, WireLimits
-from mini_kafka.kafka_wire.config_answers import BrokerSetting
+from mini_kafka.kafka_wire.config_answers import BrokerConfigs, BrokerSetting
 from mini_kafka.kafka_wire.primitives import MAX_ELEMENTS
 from mini_kafka.listening import Address
 
@@ -97,6 +97,11 @@ class Call(NamedTuple):
     def engine(self) -> LogEngine:
         """Whom to ask."""
         return self.connection.engine
+
+    @property
+    def broker_configs(self) -> BrokerConfigs:
+        """The broker's configs as they are now."""
+        return BrokerConfigs(self.connection.identity.configs, self.engine.topic_admin.changed_defaults)
 
     @property
     def caller(self) -> Caller:
