@@ -7,6 +7,7 @@ import pytest
 from kio.serial import entity_reader
 
 from mini_kafka.kafka_wire.call import Answer, Call
+from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.kio_codec import message_type
 from mini_kafka.kafka_wire.registry import APIS
 from tests.support.kafka import KafkaClient, tell_kafka
@@ -49,5 +50,19 @@ def test_software_that_has_no_name_or_version_is_refused_and_told_nothing(field:
     async def story(client: KafkaClient) -> None:
         answer = await client.ask("ApiVersions", 4, **SOFTWARE | {field: name})
         assert (answer.error_code.name, listed(answer)) == ("invalid_request", [])
+
+    tell_kafka(story)
+
+
+def test_every_truncation_of_a_request_is_refused() -> None:
+    async def story(client: KafkaClient) -> None:
+        whole = b"\5name\4 1.\0"
+        for end in range(len(whole)):
+            client.session.receive(struct.pack(">ihhihb", 11 + end, 18, 4, 7, -1, 0) + whole[:end])
+            request = client.session.next_request()
+            assert request is not None
+            with pytest.raises(WireError):
+                request.api.handle(Call(request, client.connection))
+            client.session.respond(None)
 
     tell_kafka(story)
