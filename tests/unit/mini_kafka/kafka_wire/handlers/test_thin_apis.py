@@ -63,6 +63,7 @@ def test_the_only_voter_leads_the_quorum_and_no_other_log_has_one(version: int) 
     async def story(client: KafkaClient) -> None:
         asked = [{"topic_name": it, "partitions": [{"partition_index": 0}]} for it in ("__cluster_metadata", "orders")]
         ours, other = (await client.ask("DescribeQuorum", version, topics=asked)).topics
+        assert ours.partitions[0].error_code.name == "none"
         assert [voter.replica_id for voter in ours.partitions[0].current_voters] == [ours.partitions[0].leader_id]
         assert other.partitions[0].error_code.name == "unknown_topic_or_partition"
 
