@@ -1,5 +1,7 @@
 """Workers that are ordinary Kafka clients (confluent-kafka, which is librdkafka), on the topics of those of HTTP.
 
+`python_kafka_workers` does the same with two other libraries.
+
 What librdkafka does by itself, such as sending a batch again, cannot be seen from here: an append of a producer that is
 not idempotent counts as sent as often as it may be. What it reads ahead cannot be dated either, so that a reader that
 wants to know where a log ends makes it forget that first.

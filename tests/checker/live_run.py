@@ -27,8 +27,9 @@ from tests.checker.live_worker import sleep_ms
 ROOT = Path(__file__).parents[2]
 HTTP_ROLES = (*["producer"] * 8, *["member"] * 3, "reader:orders", "reader:table", "follower:jobs")
 KAFKA_ROLES = (
-    *["kafka-producer:idempotent"] * 3, "kafka-producer:plain", "kafka-reader", *["kafka-member"] * 3,
-    "producer", "producer", "member", "reader:orders",
+    *["kafka-producer:idempotent"] * 2, "kafka-producer:plain", *["kafka-member"] * 2, "kafka-reader",
+    "kafka-producer:aiokafka", "kafka-producer:kafka-python", "kafka-member:aiokafka", "kafka-member:kafka-python",
+    "producer", "member", "reader:orders",
 )  # fmt: skip
 """Both doors at once."""
 PAUSE_S = 0.7
@@ -96,7 +97,7 @@ class LiveRun:
 
     def _start(self, role: str) -> subprocess.Popen[bytes]:
         """Start a worker under a name that nobody had before."""
-        name = f"{role.partition(':')[0]}{len(list(self.folder.iterdir()))}"
+        name = f"{role.replace(':', '-')}{len(list(self.folder.iterdir()))}"
         address = self.kafka if role.startswith("kafka") else self.address
         command = [sys.executable, "-m", "tests.checker.live_worker", role, name, address, str(self.rng.random())]
         with (self.folder / f"{name}.log").open("wb") as out, (self.folder / f"{name}.err").open("wb") as err:
@@ -117,10 +118,10 @@ class LiveRun:
             self._workers[number] = self._start(self._roles[number])
         elif chosen < 0.5:
             self.pauses += 1
-            members = [i for i, role in enumerate(self._roles) if role.endswith("member")]
+            members = [i for i, role in enumerate(self._roles) if role.partition(":")[0].endswith("member")]
             number = self.rng.choice(members)
             is_broker = chosen < 0.4
-            longest_s = LONG_PAUSE_S if self._roles[number] == "kafka-member" and not is_broker else PAUSE_S
+            longest_s = LONG_PAUSE_S if self._roles[number].startswith("kafka") and not is_broker else PAUSE_S
             with stopped(self.broker_pid if is_broker else self._workers[number].pid):
                 time.sleep(self.rng.random() * longest_s)
 

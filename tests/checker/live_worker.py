@@ -1,4 +1,4 @@
-"""One worker as a process: `python -m tests.checker.live_worker ROLE[:TOPIC] NAME ADDRESS SEED` prints its journal.
+"""One worker as a process: `python -m tests.checker.live_worker ROLE[:WHAT] NAME ADDRESS SEED` prints its journal.
 
 ADDRESS is the HTTP API's, and for the roles `kafka-…` where Kafka clients find the broker.
 
@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from random import Random
+from typing import Protocol
 
 from tests.checker.http_clients import Connection
 from tests.checker.http_member import Member
@@ -18,9 +19,17 @@ from tests.checker.http_reader import Follower, Reader
 from tests.checker.http_world import World
 from tests.checker.journal import Journal
 from tests.checker.kafka_workers import KafkaMember, KafkaProducer, KafkaReader
+from tests.checker.python_kafka_workers import AIOKAFKA, KAFKA_PYTHON, PythonMember, PythonProducer
 
 MOST_REST_MS = 40
 """How long a producer rests at most between two requests: eight of them do not keep the broker from answering."""
+
+
+class Worker(Protocol):
+    """What works in steps."""
+
+    def step(self) -> object:
+        """Do the next thing."""
 
 
 def write_line(line: str) -> None:
@@ -45,25 +54,31 @@ def main(role: str, name: str, address: str, seed: str) -> None:
     rng = Random(seed)
     connection = Connection(address, rng)
     world = World(rng, connection.ask, Journal(name, time.monotonic_ns, write_line), rest, wait_ms=200)
-    kind, _, topic = role.partition(":")
-    worker: Producer | Reader | Member | KafkaProducer | KafkaReader | KafkaMember
-    if kind == "kafka-producer":
-        worker = KafkaProducer(world, address, idempotent=topic == "idempotent")
-    elif kind == "kafka-reader":
-        worker = KafkaReader(world, address)
-    elif kind == "kafka-member":
-        worker = KafkaMember(world, address)
-    elif kind == "producer":
-        worker = Producer(world)
-    elif kind == "member":
-        worker = Member(world)
-    elif kind == "follower":
-        worker = Follower(world, topic, connection.lines)
-    else:
-        worker = Reader(world, topic)
+    kind, _, what = role.partition(":")
+    is_kafka = kind.startswith("kafka")
+    worker = kafka_worker(world, address, kind, what) if is_kafka else http_worker(world, connection, kind, what)
     while True:
         worker.step()
         rest(rng.random() * MOST_REST_MS if kind.endswith("producer") else 0)
+
+
+def http_worker(world: World, connection: Connection, kind: str, topic: str) -> Worker:
+    """Make a worker of the HTTP API."""
+    if kind == "producer":
+        return Producer(world)
+    if kind == "member":
+        return Member(world)
+    return Follower(world, topic, connection.lines) if kind == "follower" else Reader(world, topic)
+
+
+def kafka_worker(world: World, address: str, kind: str, what: str) -> Worker:
+    """Make a worker that is a Kafka client: `what` is its library, where that is not librdkafka."""
+    if what in {AIOKAFKA, KAFKA_PYTHON}:
+        of_library: type[PythonProducer | PythonMember] = PythonProducer if kind == "kafka-producer" else PythonMember
+        return of_library(world, address, what)
+    if kind == "kafka-producer":
+        return KafkaProducer(world, address, idempotent=what == "idempotent")
+    return KafkaReader(world, address) if kind == "kafka-reader" else KafkaMember(world, address)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ def clients() -> tuple[Client, ...]:
     by_command = ("tests/compat/test_other_languages.py",)
     codecs = "gzip, snappy, lz4 and zstd"
     library = (
-        "idempotence, headers, times, large records; groups whose members join, leave, crash and freeze; "
+        "idempotence, headers, times, large records; groups whose members join, leave, crash, freeze "
+        "and start anew; "
         "commits of every kind; administration"
     )
     return (

@@ -6,6 +6,7 @@ What they commit is seen over HTTP, where also the records come from.
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -14,7 +15,7 @@ import pytest
 import requests
 
 from tests.integration.deadlines import wait_until
-from tests.integration.programs import BIN, Program
+from tests.integration.programs import BIN, FREE_PORTS, Program
 
 LIBRARIES = ("confluent-kafka", "kafka-python", "aiokafka")
 PARTITIONS = 4
@@ -53,16 +54,19 @@ class Shop:
 class Member:
     """A member that runs as a process of its own."""
 
-    def __init__(self, shop: Shop, library: str, how: str) -> None:
-        self.program = Program(
-            sys.executable, "-m", "tests.compat.group_member", library, shop.kafka, shop.group, shop.topic, how
-        )
+    def __init__(self, shop: Shop, library: str, how: str, *instance: str) -> None:
+        told = (library, shop.kafka, shop.group, shop.topic, how, *instance)
+        self.program = Program(sys.executable, "-m", "tests.compat.group_member", *told)
+
+    @property
+    def said(self) -> list[str]:
+        """Give what it said that it has, each time."""
+        return [line.removeprefix("has ") for line in self.program.out if line.startswith("has ")]
 
     @property
     def partitions(self) -> set[int]:
         """Give what it said last that it has."""
-        said = [line.removeprefix("has ") for line in self.program.out if line.startswith("has ")]
-        return {int(number) for number in said[-1].split(",") if number} if said else set()
+        return {int(number) for number in self.said[-1].split(",") if number} if self.said else set()
 
     @property
     def got(self) -> list[tuple[int, int]]:
@@ -71,14 +75,19 @@ class Member:
         return [(int(partition), int(offset)) for _, partition, offset in lines]
 
 
-@pytest.fixture(scope="module")
-def addresses() -> Iterator[tuple[str, str]]:
-    """Run one broker for all tests, which lets members have short sessions."""
-    with Program(
-        BIN / "mini-kafka", "--http-port", "0", "--kafka-port", "0", "--config", "group.min.session.timeout.ms=1000"
-    ) as program:
+@contextmanager
+def running(*flags: str) -> Iterator[tuple[str, str]]:
+    """Run a broker that lets members have short sessions."""
+    with Program(BIN / "mini-kafka", *FREE_PORTS, "--config", "group.min.session.timeout.ms=1000", *flags) as program:
         http, kafka = program.line(r"^listening http=(\S+) kafka=(\S+)$").groups()
         yield http, kafka
+
+
+@pytest.fixture(scope="module")
+def addresses() -> Iterator[tuple[str, str]]:
+    """Run one broker for all tests but those of small groups."""
+    with running() as addresses:
+        yield addresses
 
 
 @pytest.fixture
@@ -88,18 +97,16 @@ def shop(addresses: tuple[str, str]) -> Shop:
 
 
 @pytest.fixture
-def start(shop: Shop) -> Iterator[Start]:
+def start() -> Iterator[Start]:
     """Give a function that starts members, and end them afterwards."""
-    members: list[Member] = []
+    with ExitStack() as members:
 
-    def start(library: str, how: str = "sync") -> Member:
-        members.append(Member(shop, library, how))
-        members[-1].program.__enter__()
-        return members[-1]
+        def start(shop: Shop, library: str, how: str = "sync", *instance: str) -> Member:
+            member = Member(shop, library, how, *instance)
+            members.enter_context(member.program)
+            return member
 
-    yield start
-    for member in members:
-        member.program.__exit__(None, None, None)
+        yield start
 
 
 def share_all(*members: Member) -> None:
@@ -128,7 +135,7 @@ def saw_all(offsets: Iterable[int], *members: Member) -> None:
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_what_a_member_reads_and_commits_is_seen_over_http(shop: Shop, start: Start, library: str, how: str) -> None:
     shop.produce(3)
-    member = start(library, how)
+    member = start(shop, library, how)
     wait_until(lambda: shop.all_committed(3), "all is committed")
     saw_all(range(3), member)
     group = shop.group_over_http()
@@ -146,9 +153,9 @@ def test_what_a_member_reads_and_commits_is_seen_over_http(shop: Shop, start: St
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_members_that_come_and_leave_share_out_anew(shop: Shop, start: Start, library: str) -> None:
-    one = start(library)
+    one = start(shop, library)
     share_all(one)
-    two = start(library)
+    two = start(shop, library)
     share_all(one, two)
     shop.produce(2)
     wait_until(lambda: shop.all_committed(2), "all is committed")
@@ -159,7 +166,7 @@ def test_members_that_come_and_leave_share_out_anew(shop: Shop, start: Start, li
     one.program.signal_group(signal.SIGTERM)
     one.program.line("^left$")
     wait_until(lambda: shop.group_over_http()["state"] == "Empty", "the group is empty")
-    three = start(library)
+    three = start(shop, library)
     share_all(three)
     shop.produce(1)
     wait_until(lambda: shop.all_committed(3), "all is committed")
@@ -168,7 +175,7 @@ def test_members_that_come_and_leave_share_out_anew(shop: Shop, start: Start, li
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_when_a_member_crashes_the_other_goes_on_where_it_committed(shop: Shop, start: Start, library: str) -> None:
-    one, two = start(library), start(library)
+    one, two = start(shop, library), start(shop, library)
     share_all(one, two)
     shop.produce(2)
     wait_until(lambda: shop.all_committed(2), "all is committed")
@@ -181,7 +188,7 @@ def test_when_a_member_crashes_the_other_goes_on_where_it_committed(shop: Shop, 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_when_a_member_freezes_the_other_takes_over_and_it_comes_back(shop: Shop, start: Start, library: str) -> None:
-    one, two = start(library), start(library)
+    one, two = start(shop, library), start(shop, library)
     share_all(one, two)
     two.program.signal_group(signal.SIGSTOP)
     shop.produce(2)
@@ -195,8 +202,54 @@ def test_when_a_member_freezes_the_other_takes_over_and_it_comes_back(shop: Shop
     wait_until(lambda: records(range(3)) == set(one.got + two.got), "all records are read")
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_static_member_that_starts_anew_has_what_it_had_and_the_others_notice_nothing(
+    shop: Shop, start: Start, library: str
+) -> None:
+    one, two = start(shop, library, "sync", "till-1"), start(shop, library, "sync", "till-2")
+    share_all(one, two)
+    said, had = one.said, two.partitions
+    two.program.signal_group(signal.SIGKILL)
+    again = start(shop, library, "sync", "till-2")
+    wait_until(lambda: again.partitions == had, "it has its partitions again")
+    shop.produce(2)
+    wait_until(lambda: shop.all_committed(2), "all is committed")
+    saw_all(range(2), one, again)
+    assert one.said == said
+    assert len(shop.group_over_http()["members"]) == 2
+
+
+def test_of_two_static_members_with_one_name_the_older_is_fenced_off(shop: Shop, start: Start) -> None:
+    older = start(shop, "confluent-kafka", "sync", "till")
+    share_all(older)
+    newer = start(shop, "confluent-kafka", "sync", "till")
+    older.program.line("fenced by other consumer with same group.instance.id")
+    share_all(newer)
+    shop.produce(1)
+    saw_all(range(1), newer)
+
+
+@pytest.mark.parametrize(
+    ("library", "refused"),
+    [
+        ("confluent-kafka", "^refused GROUP_MAX_SIZE_REACHED$"),
+        ("kafka-python", "^refused GroupMaxSizeReachedError$"),
+        ("aiokafka", "^refused "),  # which does not know this error's number
+    ],
+)
+def test_a_member_too_many_is_told_so_and_the_others_keep_what_they_have(
+    start: Start, library: str, refused: str
+) -> None:
+    with running("--config", "group.max.size=2") as addresses:
+        shop = Shop(*addresses)
+        one, two = start(shop, library), start(shop, library)
+        share_all(one, two)
+        start(shop, library).program.line(refused)
+        share_all(one, two)
+
+
 def test_members_with_different_libraries_share_one_group(shop: Shop, start: Start) -> None:
-    members = [start(library) for library in LIBRARIES]
+    members = [start(shop, library) for library in LIBRARIES]
     share_all(*members)
     shop.produce(2)
     wait_until(lambda: shop.all_committed(2), "all is committed")

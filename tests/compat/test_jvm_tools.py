@@ -256,6 +256,16 @@ def test_the_only_feature_is_the_release_of_the_cluster(tools: JvmTools) -> None
     assert "FinalizedVersionLevel: 4.3-IV0" in feature
 
 
+def test_a_transactional_id_is_refused_in_a_way_that_the_java_producer_does_not_try_again(
+    tools: JvmTools, topic: str
+) -> None:
+    of_transactions = ("--transactional-id", "t", "--transaction-duration-ms", "100")
+    size = ("--num-records", "10", "--record-size", "10", "--throughput", "-1")
+    refused = tools.refusal("kafka-producer-perf-test", "--topic", topic, *size, *of_transactions)
+    assert "TransactionalIdAuthorizationException" in refused
+    assert "records sent" not in refused
+
+
 def test_what_is_not_there_is_said_at_once(tools: JvmTools, topic: str) -> None:
     tools.produce(topic, {"value": "one"})
     assert "does not support LIST_TRANSACTIONS" in tools.refusal("kafka-transactions", "list")

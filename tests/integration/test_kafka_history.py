@@ -13,6 +13,7 @@ from tests.checker.kafka_mutants import KAFKA_MUTANTS, breaks_every_rule
 from tests.checker.kafka_proxy import Proxy
 from tests.checker.kafka_workers import SESSION_MS
 from tests.checker.live_run import LiveRun
+from tests.checker.python_kafka_workers import AIOKAFKA, KAFKA_PYTHON
 from tests.integration.programs import BIN, FREE_PORTS, Program
 
 SECONDS = 7
@@ -22,7 +23,7 @@ MUTANT_JOURNAL_BYTES = 200_000
 CUT = 0.01
 MUTANT_CUT = 0.05
 RUNS = MUTANT_RUNS = 4
-THINGS = 15
+THINGS = 19
 """What the rules are about, and has to happen so that they have something to judge."""
 
 
@@ -89,6 +90,11 @@ def what_happened(history: History, run: LiveRun, proxy: Proxy) -> Counter[str]:
     happened["look at what is committed"] = sum(isinstance(one, Committed) and one.offset > 0 for one in operations)
     happened["partition that changed hands"] = changes_of_owner(commits)
     happened["second assignment of a member"] = sum(isinstance(one, Assigned) and one.tenure > 1 for one in operations)
+    for library in (AIOKAFKA, KAFKA_PYTHON):
+        appended = [one for one in appends if one.client.startswith(f"kafka-producer-{library}")]
+        committed = [one for one in commits if one.client.startswith(f"kafka-member-{library}")]
+        happened[f"append with {library}"] = sum(one.returned_ns is not None for one in appended)
+        happened[f"commit with {library}"] = sum(one.returned_ns is not None for one in committed)
     happened["kill"], happened["pause"] = run.kills, run.pauses
     return happened
 

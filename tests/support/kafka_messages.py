@@ -14,6 +14,8 @@ from mini_kafka.kafka_wire.registry import APIS
 BITS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
 UNSIGNED = {"uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64}
 LETTERS = string.ascii_letters + string.digits + "._-äß \0"
+TEXTS: tuple[str, ...] = ()
+"""The strings to choose from; without any, they are made of some letters."""
 
 
 def versions(lowest_known: int = 0) -> Iterator[tuple[Api, int]]:
@@ -46,7 +48,7 @@ def _element(field: FieldShape, rng: random.Random) -> Any:
     if field.entity is not None:
         return random_values(field.entity, rng)
     if kind == "string":
-        return "".join(rng.choices(LETTERS, k=rng.choice((0, 1, 5, 20))))
+        return rng.choice(TEXTS) if TEXTS else "".join(rng.choices(LETTERS, k=rng.choice((0, 1, 5, 20))))
     if kind in {"bytes", "records"}:
         return rng.randbytes(rng.choice((0, 1, 61, 200)))
     if kind == "uuid":

@@ -340,6 +340,16 @@ def static_members(stage: Stage) -> None:
     describe(stage, "nobody is left")
 
 
+def static_members_without_their_names(stage: Stage) -> None:
+    mine = join(stage, "it joins without an id", group_instance_id="s")["member_id"]
+    sync(stage, "it syncs", mine, 1, group_instance_id="s", assignments=[{"member_id": mine, "assignment": b"all"}])
+    join(stage, "it joins again and does not say its name", member_id=mine)
+    describe(stage, "it has its name all the same")
+    sync(stage, "it syncs and does not say it either", mine, 2)
+    leave(stage, "it leaves without a name", (mine, None))
+    join(stage, "its name is free", group_instance_id="s")
+
+
 def played(script: Callable[[Stage], None]) -> Callable[[Broker], Iterator[Step]]:
     """Give a script that needs a stage as one that needs a broker."""
 
@@ -363,5 +373,6 @@ SCRIPTS = {
         groups_that_are_listed,
         two_members,
         static_members,
+        static_members_without_their_names,
     )
 }

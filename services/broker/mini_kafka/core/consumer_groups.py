@@ -137,7 +137,7 @@ class ConsumerGroups:
         """
         limit_ms = now_ms - self.limits.offsets_retention_ms
         empty = group.cycle.state is GroupState.EMPTY
-        topics = set() if empty else read_topics(group)
+        topics = read_topics(group)
         for partition in self._offsets.of_group(group.name):
             details = self._offsets.details(group.name, partition)
             if empty and group.cycle.protocol_type is not None:

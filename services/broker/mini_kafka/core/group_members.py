@@ -5,6 +5,7 @@ Keeps no state of the group and no time; `consumer_group` says when a member com
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from mini_kafka.core.errors import MemberFenced, UnknownMember
 from mini_kafka.core.group_member import MEMBER_BYTES, JoinWish, Member, Protocol
@@ -103,11 +104,12 @@ class GroupMembers:
         return member
 
     def update(self, member: Member, wish: JoinWish) -> None:
-        """Let a member want something else than it did."""
+        """Let a member want something else than it did; a static one stays static, whatever it says."""
         self._knowing.subtract(_names(member.wish.protocols))
         self._knowing.update(_names(wish.protocols))
-        self._memory.charge(wish.cost - member.wish.cost)
-        member.wish = wish
+        kept = replace(wish, instance_id=member.instance_id)
+        self._memory.charge(kept.cost - member.wish.cost)
+        member.wish = kept
 
     def assign(self, member: Member, assignment: bytes) -> None:
         """Keep what the leader has assigned to a member."""

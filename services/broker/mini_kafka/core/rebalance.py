@@ -115,7 +115,6 @@ class RebalanceCycle:
         if self._members and not self._members.elect_joined_leader():
             self._await_phase(now_ms + max(self._members.rebalance_timeout_ms, LEAST_RETRY_MS))
             return
-        self._initial = False
         self.generation += 1
         if not self._members:
             self.protocol = None

@@ -22,6 +22,8 @@ from mini_kafka.engine.shared_groups import SharedGroups
 
 SWEEP_MS = 600_000
 """How often a group is looked at for offsets that are too old (Kafka's offsets.retention.check.interval.ms)."""
+NAMED_CHARACTERS = 249
+"""How much of its client's name a member id repeats: ids go into answers, where a string has its limit."""
 
 T = TypeVar("T")
 
@@ -56,7 +58,8 @@ class GroupCoordinator:
         if known is None or not len(known.members):
             self._shared.make_way_for_members(name)
         group = self.open(name)
-        new_id = f"{wish.client_id if wish.instance_id is None else wish.instance_id}-{uuid4()}"
+        named = wish.client_id if wish.instance_id is None else wish.instance_id
+        new_id = f"{named[:NAMED_CHARACTERS]}-{uuid4()}"
         now_ms = self._clock.now_ms()
         return await self._answered(group, lambda answer: group.join(now_ms, wish, new_id, answer))
 

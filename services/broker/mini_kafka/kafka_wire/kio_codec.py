@@ -18,7 +18,7 @@ from typing import Any
 from mini_kafka.kafka_wire.call import Api, Call, Request
 from mini_kafka.kafka_wire.message_reader import read_message
 from mini_kafka.kafka_wire.message_shape import Entity, FieldShape, field_names, shape_of
-from mini_kafka.kafka_wire.primitives import NO_ID
+from mini_kafka.kafka_wire.primitives import MAX_MESSAGE_CHARACTERS, NO_ID
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -100,6 +100,8 @@ class _Builder:
             return None
         if shape.entity is not None:
             return self.build(shape.entity, value)
+        if shape.name == "error_message":
+            return value[:MAX_MESSAGE_CHARACTERS]
         if shape.kafka_type == "error_code":
             from kio.schema.errors import ErrorCode
 

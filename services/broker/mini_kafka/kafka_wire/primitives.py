@@ -25,6 +25,8 @@ MAX_ELEMENTS = 100_000
 """How many array elements and tagged fields one request may have, nested ones included, unless the broker is told
 otherwise: each becomes a Python object of some hundred bytes, and takes some microseconds. Ten times the partitions
 that a broker has by default."""
+MAX_MESSAGE_CHARACTERS = 8_000
+"""How much of a message for people is sent: it quotes names that the client chose, and has to fit in a STRING."""
 NO_TAGS = b"\0"
 """An empty set of tagged fields, which ends each structure of a flexible version."""
 NO_ID = UUID(int=0)

@@ -9,7 +9,8 @@ import inspect
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Iterator, Mapping, Sized
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sized
 from itertools import islice
 
 from mini_kafka.connection_limit import Admission, ConnectionLimit
@@ -144,7 +145,7 @@ class KafkaProtocol(asyncio.Protocol):
                 started = time.perf_counter()
                 if started > ends_at:
                     self._goes_on = True
-                    asyncio.get_running_loop().call_soon(self._work)
+                    self._server.give_turn_later(self._work)
                     break
                 request = self._session.next_request()
                 if request is None:
@@ -251,6 +252,7 @@ class KafkaServer:
         self._socket = listening
         self._server: asyncio.Server | None = None
         self._sweeping: asyncio.TimerHandle | None = None
+        self._turns: deque[Callable[[], None]] = deque()
 
     @property
     def address(self) -> Address:
@@ -261,6 +263,18 @@ class KafkaServer:
         """Say what a new connection's calls have to know."""
         advertised = self._advertiser.address_for(peer_host, local_host)
         return Connection(self._engine, self._identity, advertised, peer_host, self.bounds.answers)
+
+    def give_turn_later(self, work: Callable[[], None]) -> None:
+        """Let a connection go on when it is its turn: one in each cycle of the loop, or many would hold it together."""
+        if not self._turns:
+            asyncio.get_running_loop().call_soon(self._give_turn)
+        self._turns.append(work)
+
+    def _give_turn(self) -> None:
+        self._turns[0]()
+        self._turns.popleft()
+        if self._turns:
+            asyncio.get_running_loop().call_soon(self._give_turn)
 
     async def start(self) -> None:
         """Listen."""

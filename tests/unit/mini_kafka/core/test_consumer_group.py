@@ -152,6 +152,18 @@ def test_a_static_member_that_changes_the_protocol_of_all_makes_them_rebalance()
     assert inbox.joined().protocol == "sticky"
 
 
+def test_a_static_member_that_joins_again_without_its_name_keeps_it_until_it_leaves() -> None:
+    trial = GroupOnTrial()
+    trial.join("static", wish(instance_id="s"))
+    trial.advance(0)
+    trial.sync("static", instance_id="s")
+    again = trial.again("static").joined()
+    assert (again.generation, again.members) == (2, (JoinedMember("static", "s", b"r"),))
+    trial.heartbeat("static", instance_id="s")
+    trial.group.leave(trial.now_ms, [Leaver("static")])
+    assert trial.join("new", wish(instance_id="s")).waits
+
+
 def test_whatever_a_static_members_earlier_self_waits_for_is_refused() -> None:
     trial = static_pair()
     trial.join("three")

@@ -27,6 +27,7 @@ def test_a_subscription_names_its_topics_whatever_its_version_adds() -> None:
     assert subscribed_topics(subscription("a", "größe")) == ["a", "größe"]
     assert subscribed_topics(subscription("a", version=3, rest=b"\0\0\0\0\0\0\0\0more")) == ["a"]
     assert subscribed_topics(subscription()) == []
+    assert subscribed_topics(subscription("")) == [""]
 
 
 def test_an_assignment_names_its_partitions() -> None:

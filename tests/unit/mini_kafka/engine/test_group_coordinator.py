@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,14 @@ async def test_a_new_member_is_given_an_id_that_begins_with_its_clients(kafka: K
     joining = await kafka.joining("g", wish("", "orders", instance_id="till-1"))
     kafka.clock.advance(SESSION_MS)
     assert (await outcome(joining)).member_id.startswith("till-1-")
+
+
+@pytest.mark.parametrize("instance_id", [None, "i" * 32_767])
+async def test_a_member_id_is_short_enough_for_every_answer(kafka: Kafka, instance_id: str | None) -> None:
+    wanted = replace(wish("", "orders", instance_id=instance_id), client_id="c" * 32_767, takes_id_first=False)
+    joining = await kafka.joining("g", wanted)
+    kafka.clock.advance(SESSION_MS)
+    assert len((await outcome(joining)).member_id) < 300
 
 
 async def test_members_wait_for_each_other_and_the_leader_shares_out(kafka: Kafka) -> None:

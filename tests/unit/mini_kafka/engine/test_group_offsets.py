@@ -1,6 +1,7 @@
 """Offsets as Kafka clients commit, fetch and delete them: each partition has an answer of its own."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -16,14 +17,14 @@ from mini_kafka.core.errors import (
     UnknownPartition,
     UnknownTopic,
 )
-from mini_kafka.core.group_member import Place
+from mini_kafka.core.group_member import Place, Protocol
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.group_values import OffsetAndMetadata
 from mini_kafka.engine.memory import EngineConfig
 from mini_kafka.engine.memory_log import MemoryLogEngine
 from mini_kafka.engine.port import ToOffset
 from tests.support.clock import ManualClock
-from tests.support.membership import KAFKA, OUTSIDE, Kafka
+from tests.support.membership import KAFKA, OUTSIDE, Kafka, wish
 
 pytestmark = pytest.mark.anyio
 
@@ -128,6 +129,15 @@ async def test_nothing_is_deleted_under_members_that_are_no_consumers(kafka: Kaf
     await kafka.enter("g", protocol_type="connect")
     with pytest.raises(GroupNotEmpty):
         kafka.engine.group_offsets.delete(KAFKA, "g", [ORDERS])
+
+
+async def test_nothing_is_deleted_under_members_whose_topics_cannot_be_read(kafka: Kafka) -> None:
+    wanted = replace(wish(), takes_id_first=False, protocols=(Protocol("range", b"not a subscription"),))
+    joining = await kafka.joining("g", wanted)
+    await kafka.sync("g", Place(joining.result().member_id, 1))
+    refused = kafka.engine.group_offsets.delete(KAFKA, "g", [ORDERS, BILLS])
+    assert {type(error) for error in refused.values()} == {GroupIsSubscribed}
+    assert list(refused) == [ORDERS, BILLS]
 
 
 async def test_nothing_is_deleted_under_who_shares_records_and_afterwards_its_sharing_ends(kafka: Kafka) -> None:

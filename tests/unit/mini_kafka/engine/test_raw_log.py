@@ -233,6 +233,14 @@ async def test_a_reader_that_fetched_more_than_there_is_hears_where_the_log_ends
     ahead = FetchPartition(TOPIC, 0, 5, ALL, last_fetched_epoch=0)
     found = await engine.raw_log.fetch_waiting(ME, [ahead], max_bytes=9, min_bytes=1, max_wait_ms=10_000)
     assert (found.partitions[0].refusal, found.partitions[0].end_of_epoch) == (None, 1)
+    within = FetchPartition(TOPIC, 0, 0, ALL, last_fetched_epoch=0)
+    assert (starts(fetch(engine, within)), fetch(engine, within).partitions[0].end_of_epoch) == ([[0]], None)
+
+
+async def test_a_reader_that_fetched_from_a_leader_that_never_was_begins_anew(engine: MemoryLogEngine) -> None:
+    append(engine)
+    odd = FetchPartition(TOPIC, 0, 0, ALL, last_fetched_epoch=1)
+    assert isinstance(fetch(engine, odd).partitions[0].refusal, OffsetOutOfRange)
 
 
 async def test_a_leader_that_never_was_is_refused(engine: MemoryLogEngine) -> None:

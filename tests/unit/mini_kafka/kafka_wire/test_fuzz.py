@@ -1,12 +1,13 @@
-"""Damaged requests of every API and version: each is answered or refused, and nothing else happens.
+"""Odd requests of every API and version: each is answered or refused, and nothing else happens.
 
-A hundred thousand of them in `make test`, a tenth in `make check`. A seed makes every run the same.
+A hundred thousand damaged ones in `make test`, a tenth in `make check`. A seed makes every run the same.
 """
 
 import asyncio
 import inspect
 import random
 
+import pytest
 from hypothesis import settings
 
 from mini_kafka.kafka_wire.bounds import WireLimits
@@ -14,8 +15,9 @@ from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.registry import APIS
 from mini_kafka.kafka_wire.session import Session
+from tests.support import kafka_messages
 from tests.support.damaged_frames import frames
-from tests.support.kafka import KafkaClient, tell_kafka
+from tests.support.kafka import KafkaClient, frame_of, tell_kafka
 
 FRAMES = 500 * settings().max_examples
 
@@ -54,5 +56,21 @@ def test_a_damaged_request_is_answered_or_refused_and_never_fails() -> None:
                 error.add_note(f"frame {number}: {frame.hex()}")
                 raise
         assert min(seen["answered"], seen["refused"]) > FRAMES / 10, seen
+
+    tell_kafka(story, max_partitions=500, max_groups=500)
+
+
+@pytest.mark.parametrize("letter", ["x", "\0"])
+def test_the_longest_names_are_answered_too(letter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a refusal quotes can be longer than a STRING: with its quotation marks, and written as `\\x00`."""
+    monkeypatch.setattr(kafka_messages, "TEXTS", (letter * (2**15 - 1), "orders"))
+
+    async def story(client: KafkaClient) -> None:
+        await client.engine.create_topic(client.caller, "orders")
+        rng = random.Random(4)
+        for api, version in kafka_messages.versions():
+            for _ in range(3):
+                request = kafka_messages.random_message(api, version, "Request", rng)
+                await outcome(client, frame_of(api, version, request))
 
     tell_kafka(story, max_partitions=500, max_groups=500)

@@ -122,6 +122,23 @@ def test_a_client_that_sends_very_much_ahead_leaves_others_their_turns(monkeypat
     tell(story)
 
 
+def test_of_clients_that_send_very_much_ahead_one_has_its_turn_in_each_cycle_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mini_kafka.kafka_wire.server.TURN_S", 0)
+
+    async def story(trial: Trial) -> None:
+        others = [trial.another() for _ in range(2)]
+        for one in (trial.protocol, *(protocol for protocol, _ in others)):
+            one.data_received(request(ECHO, 1))
+        monkeypatch.setattr("mini_kafka.kafka_wire.server.TURN_S", 1)
+        for answered in (1, 2, 3):
+            await asyncio.sleep(0)
+            assert len(trial.calls) == answered
+
+    tell(story)
+
+
 def test_a_connection_too_many_is_closed_and_one_that_ends_makes_place() -> None:
     async def story(trial: Trial) -> None:
         wires = [Wire(), Wire()]

@@ -102,7 +102,9 @@ def test_one_request_is_in_work_at_a_time_and_answers_go_out_in_order() -> None:
     it.respond(b"one")
     assert it.next_request() is not None
     it.respond([b"t", b"w", b"o"])
+    assert it.outgoing_bytes == 22
     assert sent(it) == struct.pack(">ii", 7, 1) + b"one" + struct.pack(">ii", 7, 2) + b"two"
+    assert it.outgoing_bytes == 0
 
 
 def test_a_flexible_version_s_answer_has_tagged_fields_in_its_header_but_for_api_versions() -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from mini_kafka.kafka_wire.call import Call
-from mini_kafka.kafka_wire.primitives import NO_ID
 
 
 def topic_name(call: Call, topic: Any) -> str | None:
@@ -18,4 +17,4 @@ def topic_key(topic: Any) -> dict[str, Any]:
     """Give a topic's name or id for the answer, as the request has it."""
     if hasattr(topic, "name"):
         return {"name": topic.name}
-    return {"topic_id": NO_ID if topic.topic_id is None else topic.topic_id}
+    return {"topic_id": topic.topic_id}

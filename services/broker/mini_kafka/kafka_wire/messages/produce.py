@@ -10,7 +10,15 @@ from typing import NamedTuple, TypeAlias
 from mini_kafka.core.errors import BrokerError, InvalidBatch
 from mini_kafka.engine.raw_log_port import AppendedBatch, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.primitives import INT32, MAX_ELEMENTS, NO_TAGS, Reader, array_length, string
+from mini_kafka.kafka_wire.primitives import (
+    INT32,
+    MAX_ELEMENTS,
+    MAX_MESSAGE_CHARACTERS,
+    NO_TAGS,
+    Reader,
+    array_length,
+    string,
+)
 
 _NOTHING = memoryview(b"")
 _ACKS_AND_TIMEOUT = struct.Struct(">hi")
@@ -98,6 +106,6 @@ def _reasons(version: int, refusal: BrokerError) -> bytes:
     flexible = version >= 9
     records = refusal.records if isinstance(refusal, InvalidBatch) else ()
     tags = NO_TAGS if flexible else b""
-    said = string(str(refusal), flexible=flexible)
+    said = string(str(refusal)[:MAX_MESSAGE_CHARACTERS], flexible=flexible)
     named = [INT32.pack(place) + said + tags for place in records]
     return b"".join((array_length(len(named), flexible=flexible), *named, said, tags))

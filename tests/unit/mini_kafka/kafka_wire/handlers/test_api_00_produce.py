@@ -87,8 +87,8 @@ def test_versions_that_are_only_listed_end_the_connection(version: int) -> None:
 def test_another_number_of_acknowledgements_is_refused(acks: int) -> None:
     async def story(client: KafkaClient) -> None:
         await client.engine.create_topic(client.caller, "orders")
-        part, _ = await produce(client, 9, client_batch(), acks=acks)
-        assert part.error_code == ErrorCode.INVALID_REQUIRED_ACKS
+        part, throttle_s = await produce(client, 9, client_batch(), acks=acks)
+        assert (part.error_code, throttle_s) == (ErrorCode.INVALID_REQUIRED_ACKS, 0)
         assert await end_of(client) == 0
 
     tell_kafka(story)

@@ -179,3 +179,16 @@ def test_an_answer_about_all_topics_follows_every_change() -> None:
 
 def test_the_registry_and_the_message_agree_on_the_first_flexible_version() -> None:
     assert NAMES["Metadata"].flexible_from == 9
+
+
+def test_of_a_name_that_no_topic_can_have_nobody_hears_what_he_may_do() -> None:
+    async def story(client: KafkaClient) -> None:
+        answer = await client.ask(
+            "Metadata", 9, topics=[{"name": "no name"}, {"name": "none"}], allow_auto_topic_creation=False,
+            include_topic_authorized_operations=True, include_cluster_authorized_operations=False,
+        )  # fmt: skip
+        invalid, missing = answer.topics
+        assert invalid.topic_authorized_operations == -(2**31)
+        assert missing.topic_authorized_operations > 0
+
+    tell_kafka(story)

@@ -48,6 +48,8 @@ def test_no_partition_needs_an_election(version: int) -> None:
         await with_records(client)
         asked = [{"topic": "orders", "partitions": [0, 2, -1]}]
         answer = await client.ask("ElectLeaders", version, topic_partitions=asked)
+        if version >= 1:
+            assert answer.error_code.name == "none"
         (result,) = answer.replica_election_results
         missing = "unknown_topic_or_partition"
         codes = [part.error_code.name for part in result.partition_result]
@@ -61,6 +63,7 @@ def test_the_only_voter_leads_the_quorum_and_no_other_log_has_one(version: int) 
     async def story(client: KafkaClient) -> None:
         asked = [{"topic_name": it, "partitions": [{"partition_index": 0}]} for it in ("__cluster_metadata", "orders")]
         ours, other = (await client.ask("DescribeQuorum", version, topics=asked)).topics
+        assert ours.partitions[0].error_code.name == "none"
         assert [voter.replica_id for voter in ours.partitions[0].current_voters] == [ours.partitions[0].leader_id]
         assert other.partitions[0].error_code.name == "unknown_topic_or_partition"
 
@@ -101,5 +104,15 @@ def test_the_only_epoch_ends_where_the_log_does(version: int) -> None:
             ("none", -1, -1),
             ("unknown_leader_epoch", -1, -1),
         ]
+
+    tell_kafka(story)
+
+
+@pytest.mark.parametrize("asked", [None, [{"name": "orders", "partition_indexes": [0]}]])
+def test_no_partition_is_being_moved(asked: list[dict[str, object]] | None) -> None:
+    async def story(client: KafkaClient) -> None:
+        await with_records(client)
+        answer = await client.ask("ListPartitionReassignments", timeout=1000, topics=asked)
+        assert (answer.error_code.name, answer.topics) == ("none", ())
 
     tell_kafka(story)
