@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field
 from pydantic_settings import SettingsConfigDict
 
+from mini_kafka.cluster_settings import ClusterSettings
 from mini_kafka.kafka_configs import KAFKA_NAMES
 from mini_kafka.listening import EVERYWHERE, Listener
 from mini_kafka_shared.logging_setup import LOG_FORMAT_TEXT, LogFormat, LogLevel
-from mini_kafka_shared.settings import CommaSeparated, HostAndPort, Settings
+from mini_kafka_shared.settings import CommaSeparated, HostAndPort
 
 INT64_MAX = 2**63 - 1
 GIB = 1024**3
@@ -88,7 +89,7 @@ Listeners = Annotated[tuple[Listener, ...], BeforeValidator(_listeners)]
 AdvertisedListeners = Annotated[Listeners, AfterValidator(_reachable)]
 
 
-class BrokerSettings(Settings):
+class BrokerSettings(ClusterSettings):
     """The broker: `mini-kafka`."""
 
     model_config = SettingsConfigDict(env_prefix="MINI_KAFKA_")
@@ -329,6 +330,7 @@ LIMITS = (
     "max_head_bytes", "max_body_bytes", "max_control_body_bytes", "max_buffered_body_bytes",
     "max_records_per_request", "max_decompressed_bytes", "max_streams", "metrics_max_partitions",
     "max_connections", "max_connections_per_address", "max_pipelined", "max_pipelined_body_bytes",
+    "cluster_queue_bytes", "cluster_readers", "cluster_timeout",
     "max_wait_ms", "share_max_delivery_count", "share_max_in_flight", "share_max_lock_ms",
     "header_timeout", "body_timeout", "idle_timeout",
 )  # fmt: skip

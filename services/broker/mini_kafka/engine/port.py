@@ -143,6 +143,10 @@ class Engine(Protocol):
     def closed(self) -> bool:
         """Whether the engine is on its way down: whoever reads on and on has to end."""
 
+    @property
+    def trouble(self) -> str:
+        """Say why calls cannot be answered for now; empty when they can."""
+
     def now_ms(self) -> int:
         """Give the time by which the engine goes, in milliseconds since 1970."""
 
