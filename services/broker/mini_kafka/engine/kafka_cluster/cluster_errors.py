@@ -36,6 +36,10 @@ def _stopping(_: str, __: str) -> BrokerError:
 
 ALL_AWAY = KafkaError._ALL_BROKERS_DOWN
 """What librdkafka says after it has said of each node what is wrong with it."""
+QUEUE_FULL = KafkaError._QUEUE_FULL
+PARTITION_EOF = KafkaError._PARTITION_EOF
+AUTO_OFFSET_RESET = KafkaError._AUTO_OFFSET_RESET
+
 AWAY = (
     KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE,
     KafkaError._MSG_TIMED_OUT, KafkaError._RESOLVE, KafkaError._WAIT_COORD, KafkaError._NOENT,

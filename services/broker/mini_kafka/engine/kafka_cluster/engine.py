@@ -6,13 +6,22 @@ Knows who answers what: `connection` reaches the cluster, the other rooms of thi
 import time
 from collections.abc import Mapping, Sequence
 
+from confluent_kafka import Consumer
+
 from mini_kafka.core.errors import BrokerStopping, NotOnCluster
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.producer_sequences import ProducerSequence
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.clock import LoopClock
-from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
-from mini_kafka.engine.kafka_cluster.connection import Connection
+from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, reader_config
+from mini_kafka.engine.kafka_cluster.connection import Connection, librdkafka_logger
+from mini_kafka.engine.kafka_cluster.pooled_reader import PooledReader
+from mini_kafka.engine.kafka_cluster.producing import Producing
+from mini_kafka.engine.kafka_cluster.reader_pool import ReaderPool
+from mini_kafka.engine.kafka_cluster.reading import Reading
+from mini_kafka.engine.kafka_cluster.topic_views import TopicViews
+from mini_kafka.engine.kafka_cluster.topics import ClusterTopics
+from mini_kafka.engine.kafka_cluster.watcher import Watcher
 from mini_kafka.engine.port import (
     LOCK_MS,
     READ_BYTES,
@@ -49,6 +58,15 @@ class KafkaClusterEngine:
         self._config = config
         self._connection = Connection(config)
         self._waiters = Waiters(LoopClock(), config.max_wait_ms)
+        self._views = TopicViews(self._connection)
+        self._topics = ClusterTopics(self._connection, self._views)
+        self._producing = Producing(self._connection, self._topics, self._views, self._waiters)
+        self._watcher = Watcher(self._views, self._waiters)
+        self._pool = ReaderPool(config.readers, self._make_reader)
+        self._reading = Reading(self._views, self._pool, self._watcher, self._waiters, timeout_s=config.timeout_s)
+
+    def _make_reader(self) -> PooledReader:
+        return PooledReader(Consumer(reader_config(self._config), logger=librdkafka_logger))
 
     def start(self) -> None:
         """Begin to work on the running loop, whether the cluster is there or not."""
@@ -81,35 +99,38 @@ class KafkaClusterEngine:
         self, caller: Caller, name: str, *, partitions: int | None = None, configs: Mapping[str, str] | None = None
     ) -> TopicDescription:
         """Make a topic, with the cluster's defaults for what is not said."""
-        raise NotOnCluster("create_topic")
+        return await self._topics.create(name, partitions, configs or {})
 
     async def put_topic(
         self, caller: Caller, name: str, *, partitions: int | None = None, configs: Mapping[str, str] | None = None
     ) -> tuple[TopicDescription, bool]:
         """Have a topic that is as described, and say whether it was made just now."""
-        raise NotOnCluster("put_topic")
+        return await self._topics.put(name, partitions, configs or {})
 
     async def alter_topic(
         self, caller: Caller, name: str, *, partitions: int | None = None, configs: Mapping[str, str] | None = None
     ) -> TopicDescription:
         """Give a topic more partitions, other configs, or both."""
-        raise NotOnCluster("alter_topic")
+        described = await self._topics.alter(name, partitions, configs or {})
+        self._waiters.notify(name)
+        return described
 
     async def describe_topic(self, caller: Caller, name: str) -> TopicDescription:
         """Show one topic."""
-        raise NotOnCluster("describe_topic")
+        return await self._views.describe(name)
 
     async def ensure_topic(self, caller: Caller, name: str, *, explicit: bool) -> TopicDescription:
         """Find a topic, or make it."""
-        raise NotOnCluster("ensure_topic")
+        return await self._topics.ensure(name, explicit=explicit)
 
     async def delete_topic(self, caller: Caller, name: str) -> None:
         """Take a topic, its records and all offsets committed for it away."""
-        raise NotOnCluster("delete_topic")
+        await self._topics.delete(name)
+        self._waiters.notify(name)
 
     async def describe_topics(self, caller: Caller) -> Sequence[TopicDescription]:
         """List all topics by name, without Kafka's internal ones."""
-        raise NotOnCluster("describe_topics")
+        return await self._views.describe_all()
 
     async def produce(
         self,
@@ -123,7 +144,9 @@ class KafkaClusterEngine:
         """Append records, and say where each came to lie."""
         if self._waiters.closed:
             raise BrokerStopping
-        raise NotOnCluster("produce")
+        if sequence is not None:
+            raise NotOnCluster("Producer-Seq")
+        return await self._producing.produce(topic, records, create=create, now_ms=self.now_ms())
 
     async def read(
         self,
@@ -137,11 +160,13 @@ class KafkaClusterEngine:
         wait_ms: int = 0,
     ) -> Read:
         """Read records of one partition or of all, from a position in each; with `wait_ms`, wait for the first one."""
-        raise NotOnCluster("read")
+        return await self._reading.read(
+            topic, positions, partition=partition, max_records=max_records, max_bytes=max_bytes, wait_ms=wait_ms
+        )
 
     async def offsets_at(self, caller: Caller, topic: str, at: int) -> Sequence[int]:
         """Look an offset up in each partition: EARLIEST, LATEST, or the first record at or after a time."""
-        raise NotOnCluster("offsets_at")
+        return await self._views.offsets_at(topic, at)
 
     async def commit_offsets(self, caller: Caller, group: str, offsets: Mapping[TopicPartition, int]) -> None:
         """Keep, for a group, the next offset to read in each partition."""
@@ -226,4 +251,7 @@ class KafkaClusterEngine:
     async def close(self) -> None:
         """End all waiting, and refuse new records from now on."""
         self._waiters.close()
+        await self._watcher.close()
+        await self._producing.close()
+        self._pool.close()
         await self._connection.close()
