@@ -25,8 +25,8 @@ RECONNECT_MAX_MS = 1000
 """So soon, and at least so often, a node that is away is tried again: librdkafka's 10 s would heal late."""
 READER_QUEUE_KB = 4096
 READER_FETCH_BYTES = 262_144
-READER_FETCH_WAIT_MS = 20
-"""A consumer of the pool is asked for records that are there: an empty fetch must not hold up the next call's."""
+READER_FETCH_WAIT_MS = 5
+"""A consumer of the pool is asked for records that are there: an empty fetch only holds up the next call's."""
 
 LibrdkafkaConfig = dict[str, Any]
 

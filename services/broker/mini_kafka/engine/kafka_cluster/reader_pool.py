@@ -14,6 +14,9 @@ from mini_kafka.engine.kafka_cluster.cluster_errors import of_exception
 from mini_kafka.engine.kafka_cluster.pooled_reader import Order, PooledReader
 from mini_kafka.engine.port import ReadRecord
 
+REST_AFTER_S = 2.0
+"""How long a consumer that nobody goes on with keeps what it has fetched ahead."""
+
 
 class ReaderPool:
     """Reads for everybody, with at most `size` consumers, made as they are needed."""
@@ -24,6 +27,9 @@ class ReaderPool:
         self._made = 0
         self._idle: list[PooledReader] = []  # the one that was used last is the last
         self._free = asyncio.Semaphore(size)
+        self._loop = asyncio.get_running_loop()
+        self._resting: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="reader")
 
     async def read(self, order: Order) -> tuple[list[ReadRecord], dict[int, int]]:
@@ -40,23 +46,40 @@ class ReaderPool:
                 f"all {self._size} readers are at work (MINI_KAFKA_CLUSTER_READERS): try again, or raise their number"
             ) from None
         # The consumer is not free before its thread is done, also when the caller has gone.
-        return await asyncio.shield(asyncio.get_running_loop().create_task(self._serve(order)))
+        return await asyncio.shield(self._loop.create_task(self._serve(order)))
 
     def close(self) -> None:
         """Take no more orders."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _serve(self, order: Order) -> tuple[list[ReadRecord], dict[int, int]]:
         try:
             reader = self._choose(order)
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, reader.read, order)
+                return await self._loop.run_in_executor(self._threads, reader.read, order)
             except KafkaException as error:
                 raise of_exception(error, order.topic) from error
             finally:
                 self._idle.append(reader)
+                reader.reads += 1
+                self._loop.call_later(REST_AFTER_S, self._let_rest, reader, reader.reads)
         finally:
             self._free.release()
+
+    def _let_rest(self, reader: PooledReader, reads: int) -> None:
+        """Let a consumer go of what it holds if nobody has used it since."""
+        if not self._closed and reader.reads == reads and not self._free.locked():
+            resting = self._loop.create_task(self._rest(reader, reads))
+            self._resting.add(resting)
+            resting.add_done_callback(self._resting.discard)
+
+    async def _rest(self, reader: PooledReader, reads: int) -> None:
+        async with self._free:
+            if reader.reads == reads and reader in self._idle:
+                self._idle.remove(reader)
+                await self._loop.run_in_executor(self._threads, reader.rest)
+                self._idle.insert(0, reader)
 
     def _choose(self, order: Order) -> PooledReader:
         """Give the consumer that goes on where the order begins; else a new one; else the one that rests longest."""
