@@ -7,17 +7,24 @@ through another, with a batch for each.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from confluent_kafka import KafkaError
 
 from mini_kafka.core import record_batch
-from mini_kafka.core.errors import BrokerError, InvalidRecord, PartlyAppended, ProduceQueueFull, RecordTooLarge
+from mini_kafka.core.errors import (
+    BrokerError,
+    ClusterUnavailable,
+    InvalidRecord,
+    PartlyAppended,
+    ProduceQueueFull,
+    RecordTooLarge,
+)
 from mini_kafka.core.partitioner import partition_for_key
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.appender import KEY_BYTES_INLINE
-from mini_kafka.engine.kafka_cluster.cluster_config import BATCH_BYTES, producer_config
+from mini_kafka.engine.kafka_cluster.cluster_config import BATCH_BYTES, LibrdkafkaConfig, producer_config
 from mini_kafka.engine.kafka_cluster.cluster_errors import translated
 from mini_kafka.engine.kafka_cluster.connection import Connection
 from mini_kafka.engine.kafka_cluster.producer import Delivery, Outcome, RecordProducer
@@ -39,8 +46,16 @@ CLOSE_S = 1.0
 class Producing:
     """Takes records to the cluster."""
 
-    def __init__(self, connection: Connection, topics: ClusterTopics, views: TopicViews, waiters: Waiters) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        topics: ClusterTopics,
+        views: TopicViews,
+        waiters: Waiters,
+        make_producer: Callable[[LibrdkafkaConfig], RecordProducer] = RecordProducer,
+    ) -> None:
         self._connection = connection
+        self._make_producer = make_producer
         self._config = connection.config
         self._topics = topics
         self._views = views
@@ -125,7 +140,7 @@ class Producing:
         batch_bytes = BATCH_BYTES if shape.config.max_message_bytes >= BATCH_BYTES else 1
         producer = self._producers.get(batch_bytes)
         if producer is None:
-            producer = self._producers[batch_bytes] = RecordProducer(producer_config(self._config, batch_bytes))
+            producer = self._producers[batch_bytes] = self._make_producer(producer_config(self._config, batch_bytes))
         if self._known.get((shape.name, batch_bytes)) != (shape.topic_id, shape.partitions):
             await self._connection.on_thread(lambda: producer.learn(shape.name, self._config.timeout_s), shape.name)
             if len(self._known) >= KNOWN_TOPICS:
@@ -176,4 +191,9 @@ def _refusal(shape: Shape, records: Sequence[NewRecord], failed: Mapping[int, Ka
         return RecordTooLarge(index, record_batch.size_alone(records[index]), shape.config.max_message_bytes)
     if error.code() in {KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}:
         return InvalidRecord(index, f"is refused by the cluster: {error.str()}")
-    return translated(error, shape.name)
+    refusal = translated(error, shape.name)
+    if isinstance(refusal, ClusterUnavailable):  # the answer may be what was lost
+        return ClusterUnavailable(
+            f"{refusal.reason}; the records may have been appended, and be there twice after a retry"
+        )
+    return refusal

@@ -35,8 +35,10 @@ class Watcher:
         """Wait until a topic has more than a call has seen of it, or may have; False when the time is over first."""
         calls, ends = self._watched.get(name, (0, seen.ends))
         if calls and list(ends) != list(seen.ends):
-            return not poll.is_over  # another call has seen more, or less: look again
-        self._watched[name] = calls + 1, ends
+            if len(ends) > len(seen.ends) or any(map(int.__gt__, ends, seen.ends)):
+                return not poll.is_over  # another call has seen more: look again
+            self._waiters.notify(name)  # this one has
+        self._watched[name] = calls + 1, seen.ends
         if self._asking is None:
             self._asking = asyncio.get_running_loop().create_task(self._ask_on_and_on())
         try:
