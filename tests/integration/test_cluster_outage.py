@@ -1,4 +1,4 @@
-"""A gateway lives without its cluster, says so in time, and works again when it is back: nothing acknowledged is lost."""
+"""A gateway lives without its cluster, says so in time, and works when it is back: nothing acknowledged is lost."""
 
 import time
 
