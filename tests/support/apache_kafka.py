@@ -73,7 +73,8 @@ def kafka_address() -> Iterator[str]:
 
 def _answers(address: str) -> bool:
     told: dict[str, str | int | float | bool] = {"bootstrap.servers": address, "log_level": 0}
+    admin = AdminClient(told)  # it has to outlive its question: a client that is gone never answers
     try:
-        return bool(AdminClient(told).describe_cluster(request_timeout=5).result().cluster_id)
+        return bool(admin.describe_cluster(request_timeout=5).result(timeout=10).cluster_id)
     except KafkaException:
         return False
