@@ -110,4 +110,5 @@ def reader_config(config: ClusterConfig) -> LibrdkafkaConfig:
         "fetch.wait.max.ms": READER_FETCH_WAIT_MS,
         "fetch.message.max.bytes": READER_FETCH_BYTES,
         "queued.max.messages.kbytes": READER_QUEUE_KB,
+        "fetch.queue.backoff.ms": READER_FETCH_WAIT_MS,
     }

@@ -4,7 +4,7 @@ A call holds a consumer only while there is something to read; whoever waits for
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import KafkaException
@@ -16,6 +16,9 @@ from mini_kafka.engine.port import ReadRecord
 
 REST_AFTER_S = 2.0
 """How long a consumer that nobody goes on with keeps what it has fetched ahead."""
+
+Found = tuple[list[ReadRecord], dict[int, int]]
+"""The records, and where to go on in each partition."""
 
 
 class ReaderPool:
@@ -29,31 +32,42 @@ class ReaderPool:
         self._free = asyncio.Semaphore(size)
         self._loop = asyncio.get_running_loop()
         self._resting: set[asyncio.Task[None]] = set()
+        self._serving: dict[Hashable, asyncio.Task[Found]] = {}
         self._closed = False
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="reader")
 
-    async def read(self, order: Order) -> tuple[list[ReadRecord], dict[int, int]]:
+    async def read(self, order: Order) -> Found:
         """Serve an order, as `PooledReader.read` does, when a consumer is free.
 
         Raises:
             ClusterUnavailable: none became free in time, or nothing was read in time.
             OffsetOutOfRange, ClusterRefused: as they are.
         """
-        try:
-            await asyncio.wait_for(self._free.acquire(), order.timeout_s)
-        except TimeoutError:
-            raise ClusterUnavailable(
-                f"all {self._size} readers are at work (MINI_KAFKA_CLUSTER_READERS): try again, or raise their number"
-            ) from None
+        key = order.topic_id, tuple(order.positions.items()), order.max_records, order.max_bytes
+        serving = self._serving.get(key)
+        if serving is None:  # else somebody reads the same just now: followers of one topic are woken together
+            serving = self._serving[key] = self._loop.create_task(self._serve(order))
+            serving.add_done_callback(lambda done: self._served(key, done))
         # The consumer is not free before its thread is done, also when the caller has gone.
-        return await asyncio.shield(self._loop.create_task(self._serve(order)))
+        return await asyncio.shield(serving)
 
     def close(self) -> None:
         """Take no more orders."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _serve(self, order: Order) -> tuple[list[ReadRecord], dict[int, int]]:
+    def _served(self, key: Hashable, serving: "asyncio.Task[Found]") -> None:
+        del self._serving[key]
+        if not serving.cancelled():
+            serving.exception()  # which nobody may wait for any more
+
+    async def _serve(self, order: Order) -> Found:
+        try:
+            await asyncio.wait_for(self._free.acquire(), order.timeout_s)
+        except TimeoutError:
+            raise ClusterUnavailable(
+                f"all {self._size} readers are at work (MINI_KAFKA_CLUSTER_READERS): try again, or raise their number"
+            ) from None
         try:
             reader = self._choose(order)
             try:

@@ -49,11 +49,20 @@ async def test_there_are_never_more_consumers_than_the_limit_and_who_waits_too_l
     reading = asyncio.create_task(pool.read(order({0: 0}, {0: 1})))
     await asyncio.sleep(0)
     with pytest.raises(ClusterUnavailable, match="MINI_KAFKA_CLUSTER_READERS"):
-        await pool.read(order({0: 0}, {0: 1}, timeout_s=0.01))
+        await pool.read(order({0: 5}, {0: 6}, timeout_s=0.01))
     readers[0].may_end.set()
     await reading
     await pool.read(order({0: 0}, {0: 1}))
     assert len(readers) == 1
+    pool.close()
+
+
+async def test_those_who_read_the_same_at_once_are_served_by_one_read() -> None:
+    consumer = ListConsumer({0: [message(0, offset) for offset in range(9)]})
+    pool = ReaderPool(1, lambda: PooledReader(consumer))
+    found = await asyncio.gather(*(pool.read(order({0: 0}, {0: 9})) for _ in range(100)))
+    assert {len(records) for records, _ in found} == {9}
+    assert consumer.assignments == [[(0, 0)]]
     pool.close()
 
 
