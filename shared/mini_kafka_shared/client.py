@@ -4,14 +4,15 @@ Translates and nothing else: it never retries (that is `retry`), never registers
 but the open connection. Whatever goes wrong is one of these:
 
     BrokerClientError
-    ├── BrokerUnavailable    no connection, no answer in time, 5xx, or an answer that is not the broker's
+    ├── BrokerUnavailable    no connection, no answer in time, 5xx but 501, or an answer that is not the broker's
     ├── Overloaded           429 or 503: the broker asks to come back after `retry_after_s`
-    └── Refused              another 4xx: the same request would be refused again
+    └── Refused              another 4xx, or 501: the same request would be refused again
         └── NotRegistered    404: a topic or a consumer that the broker does not know, for instance after a restart
 """
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
+from urllib.parse import quote
 
 import requests
 import urllib3
@@ -38,11 +39,20 @@ from mini_kafka_shared.schemas_v1 import (
     AcquiredRecord,
     AcquiredRecords,
     AcquireRequest,
+    Broker,
+    GroupDetails,
+    GroupList,
+    GroupSummary,
     MemberReleased,
+    OffsetMove,
+    OffsetMoves,
+    OffsetWishes,
     Produced,
     ProduceRequest,
     RecordPlace,
     TextRecord,
+    TopicDetails,
+    TopicWish,
 )
 
 DEFAULT_RETRY_AFTER_S = 1.0
@@ -178,6 +188,47 @@ class BrokerClient:
         response = self._request("DELETE", f"/v1/groups/{group}/members/{member}")
         return self._read(response, MemberReleased).released
 
+    def broker(self) -> Broker:
+        """Read what the broker is: the life of its log, its engine, its limits."""
+        return self._read(self._request("GET", "/v1"), Broker)
+
+    def topic(self, topic: str) -> TopicDetails:
+        """Read a topic's id, its configs, and the bounds of its partitions.
+
+        Raises:
+            NotRegistered: the broker does not know the topic.
+        """
+        return self._read(self._request("GET", f"/v1/topics/{topic}"), TopicDetails)
+
+    def have_topic(self, topic: str, wish: TopicWish) -> TopicDetails:
+        """Create a topic that is as wished, or find one.
+
+        Raises:
+            Refused: it is there and is not as wished, or cannot be.
+        """
+        return self._read(self._request("PUT", f"/v1/topics/{topic}", wish), TopicDetails)
+
+    def groups(self) -> list[GroupSummary]:
+        """List the groups."""
+        return self._read(self._request("GET", "/v1/groups"), GroupList).groups
+
+    def group(self, group: str) -> GroupDetails:
+        """Read a group's members, and where it stands in each partition.
+
+        Raises:
+            NotRegistered: the broker does not know the group.
+        """
+        return self._read(self._request("GET", f"/v1/groups/{quote(group, safe='')}"), GroupDetails)
+
+    def move_offsets(self, group: str, wishes: OffsetWishes) -> list[OffsetMove]:
+        """Commit offsets for a group, all or none.
+
+        Raises:
+            Refused: 409, it has members at work.
+        """
+        response = self._request("PUT", f"/v1/groups/{quote(group, safe='')}/offsets", wishes)
+        return self._read(response, OffsetMoves).offsets
+
     def stats(self) -> Stats:
         """Read what the broker holds, and where every consumer stands."""
         return self._read(self._request("GET", "/stats"), Stats)
@@ -193,24 +244,25 @@ class BrokerClient:
         self,
         method: str,
         path: str,
-        body: BaseModel | None = None,
+        body: BaseModel | bytes | None = None,
         *,
         wait_s: float = 0.0,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         connect_s, read_s = self._timeouts_s
+        content = body.model_dump_json(exclude_none=True).encode() if isinstance(body, BaseModel) else body
         try:
             response = self._session.request(
                 method,
                 self.url + path,
-                data=body.model_dump_json(exclude_none=True).encode() if body else None,
-                headers={**({"Content-Type": "application/json"} if body else {}), **(headers or {})},
+                data=content,
+                headers={**({"Content-Type": "application/json"} if content else {}), **(headers or {})},
                 timeout=(connect_s, wait_s + read_s),
                 allow_redirects=False,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:  # requests lets some of these out
             raise BrokerUnavailable(f"the broker at {self.url} does not answer: {_reason(error)}") from error
-        if response.status_code in (requests.codes.ok, requests.codes.no_content):
+        if response.status_code in (requests.codes.ok, requests.codes.created, requests.codes.no_content):
             return response
         raise self._error(response)
 
@@ -232,7 +284,7 @@ class BrokerClient:
             )
         if status == requests.codes.not_found:
             return NotRegistered(status, code, detail)
-        if 400 <= status < 500:
+        if 400 <= status < 500 or status == requests.codes.not_implemented:
             return Refused(status, code, detail)
         return BrokerUnavailable(f"the broker at {self.url} answered {status}: {detail}")
 

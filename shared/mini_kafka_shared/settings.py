@@ -43,7 +43,8 @@ class Settings(BaseSettings):
 
     A subclass sets `env_prefix`, and gives each field a default, a `description` and, where the type alone
     says too little, a `title`, which `--help` shows as the value's name (`--input PATH`). A
-    `validation_alias` is the whole name of an environment variable, for one without the prefix. With `other_names`
+    `validation_alias` is the whole name of an environment variable, for one without the prefix; a field that would be
+    a word of Python ends in `_`, which its flag and variable have not. With `other_names`
     some fields can also be given by another program's names: the own flag comes first, then `--FLAG NAME=VALUE`,
     then the own variable, then the prefixed one.
     """
@@ -77,6 +78,8 @@ class Loaded(Generic[S]):
 
 
 def _split(value: object) -> object:
+    if isinstance(value, list):  # a flag that was given often
+        value = ",".join(map(str, value))
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
@@ -106,13 +109,16 @@ def _checked_host_and_port(value: str) -> str:
 
 
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
-"""A list that is written `a,b,c`."""
+"""A list that is written `a,b,c`; its flag may be given often."""
 
 KafkaName = Annotated[str, AfterValidator(_checked_name)]
 """The name of a topic, a producer or a consumer, refused in words instead of a pattern."""
 
 HostAndPort = Annotated[str, AfterValidator(_checked_host_and_port)]
 """An address for clients: `HOST:PORT`, an IPv6 address in brackets."""
+
+KafkaNames = Annotated[tuple[KafkaName, ...], BeforeValidator(_split)]
+"""Several of them, written `a,b,c`; the flag may be given often."""
 
 BrokerUrl = Annotated[str, AfterValidator(_checked_url)]
 """Where a broker's HTTP API is."""
@@ -121,7 +127,8 @@ BrokerUrl = Annotated[str, AfterValidator(_checked_url)]
 def environment_name(settings_class: type[Settings], name: str) -> str:
     """Name the environment variable of a field."""
     alias = settings_class.model_fields[name].validation_alias
-    return alias if isinstance(alias, str) else f"{settings_class.model_config.get('env_prefix', '')}{name}".upper()
+    prefix = settings_class.model_config.get("env_prefix", "")
+    return alias if isinstance(alias, str) else f"{prefix}{name.rstrip('_')}".upper()
 
 
 def is_injected_by_kubernetes(settings_class: type[Settings], variable: str) -> bool:
@@ -232,6 +239,8 @@ def _parser(settings_class: type[Settings], prog: str, description: str) -> argp
         if field.annotation is bool:
             options["action"] = argparse.BooleanOptionalAction
         else:
+            if any(validator == BeforeValidator(_split) for validator in field.metadata):
+                options["action"] = "append"
             options["metavar"] = field.title or ("N" if _is_a(field, int) else name.upper())
         parser.add_argument(_flag(name), **options)
     return parser
@@ -248,6 +257,9 @@ def _wrong_settings(settings_class: type[Settings], error: ValidationError, sour
             continue  # a union names one wrong value once per member
         if name not in settings_class.model_fields:
             lines[name] = _readable(details)
+            continue
+        if details["type"] == "missing":
+            lines[name] = f"{_flag(name)} ({environment_name(settings_class, name)}): has to be given"
             continue
         field, source = settings_class.model_fields[name], sources[name]
         value = "the value" if _is_a(field, SecretStr) else repr(details["input"])
@@ -308,7 +320,7 @@ def _first_line(settings_class: type[Settings]) -> str:
 
 
 def _kebab(name: str) -> str:
-    return name.replace("_", "-")
+    return name.rstrip("_").replace("_", "-")  # `from_` is how Python writes a name that is a word of its own
 
 
 def _flag(name: str) -> str:

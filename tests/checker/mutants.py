@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mini_kafka.core import record_batch
-from mini_kafka.core.errors import InvalidRecord
+from mini_kafka.core.errors import InvalidRecord, InvalidTimestamp
 from mini_kafka.core.partition_log import PartitionLog
 from mini_kafka.core.producer_sequences import ProducerSequences
 from mini_kafka.core.record_batch import NewRecord
@@ -90,7 +90,7 @@ def appends_half_of_what_it_refuses(patch: pytest.MonkeyPatch) -> None:
     def append(self: Appender, topic: Topic, records: Sequence[NewRecord]) -> list[Appended]:
         try:
             return original(self, topic, records)
-        except InvalidRecord as error:
+        except (InvalidRecord, InvalidTimestamp) as error:
             original(self, topic, records[: error.index])
             raise
 

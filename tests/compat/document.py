@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mini_kafka.core.inert_configs import INERT_CONFIGS
+from mini_kafka.core.topic_config import CONFIGS
+from mini_kafka.kafka_wire.config_answers import topic_names
+from mini_kafka.kafka_wire.handlers.api_18_api_versions import FEATURES
 from mini_kafka.kafka_wire.registry import APIS
 from tests.compat.clients import APACHE_KAFKA_VERSION, ROOT, clients
-from tests.compat.differential.differences import ALLOWED
+from tests.compat.differential.differences import ALLOWED, BOUNDED
 
 DOCUMENT = ROOT / "docs" / "compatibility.md"
 
@@ -39,9 +42,33 @@ authentication and access rights.
 
 {apis}
 
+## Features
+
+{features}
+
+Tools read the release of the cluster from it. The other features of Apache Kafka {version} are at level 0, as in a
+cluster in which nobody has turned them on: a client that found them would believe in what they stand for.
+
+| feature | stands for |
+| --- | --- |
+| `group.version` | consumer groups of KIP-848 |
+| `share.version`, `streams.version` | share groups (KIP-932), streams groups (KIP-1071) |
+| `transaction.version` | transactions, and which way they are defended (KIP-890) |
+| `eligible.leader.replicas.version` | replicas that may lead a partition (KIP-966); there are none |
+| `kraft.version` | a quorum of controllers that can change (KIP-853); there is none |
+
+## Changes while the broker runs
+
+These configs of the broker are the defaults of topics. `kafka-configs --alter --entity-type brokers` changes them
+with `--entity-name 1` for this broker, which counts first, and with `--entity-default` for every broker. A restart
+forgets it. Whatever else Kafka changes while it runs has no effect here, and is refused as what is read-only is.
+
+{changeable}
+
 ## Configs without effect
 
-These configs of a topic are about files and replicas. They are checked, kept and shown, and change nothing in RAM.
+These configs of a topic are about files and replicas. They are checked, kept and shown, and change nothing in RAM; the
+broker's defaults of them can be changed as well.
 
 {configs}
 
@@ -51,6 +78,10 @@ The same requests go to both brokers, and the answers are compared field by fiel
 matches the script, the step and the field, and for this reason:
 
 {differences}
+
+Some bounds are other ones, so that no client can use up what others need:
+
+{bounds}
 """
 
 
@@ -66,6 +97,14 @@ def written() -> str:
             ("key", "API", "versions"),
             ((str(it.key), it.name, _range(it.lowest, it.highest)) for it in APIS.values()),
         ),
+        features=_table(
+            ("feature", "levels", "in force"),
+            ((f"`{it.name}`", _range(it.lowest, it.highest), str(it.level)) for it in FEATURES),
+        ),
+        changeable=_table(
+            ("config", "every topic's"),
+            ((f"`{name}`", f"`{topic}`") for name, topic in sorted(topic_names().items()) if topic in CONFIGS),
+        ),
         configs=_table(
             ("config", "type", "default", "takes"),
             (
@@ -74,6 +113,7 @@ def written() -> str:
             ),
         ),
         differences="\n".join(f"- `{it.place}`: {it.reason}" for it in ALLOWED),
+        bounds="\n".join(f"- {it}" for it in BOUNDED),
     )
 
 

@@ -69,14 +69,28 @@ def test_a_topics_configs_are_changed_shown_and_checked(tools: JvmTools, topic: 
     assert "InvalidConfigurationException: unknown topic config 'nonsense'" in refused
 
 
-def test_a_brokers_configs_are_shown_and_cannot_be_changed(tools: JvmTools) -> None:
+def test_a_brokers_configs_are_shown_and_change_as_defaults_of_topics(tools: JvmTools, topic: str) -> None:
     of_broker = ("--entity-type", "brokers", "--entity-name", "1")
+    of_all = ("--entity-type", "brokers", "--entity-default")
     described = tools("kafka-configs", "--describe", "--all", *of_broker)
     assert "  num.partitions=1 " in described
     assert "  group.initial.rebalance.delay.ms=0 " in described
-    assert "Dynamic configs for broker 1 are:" in tools("kafka-configs", "--describe", *of_broker)
-    refused = tools.refusal("kafka-configs", "--alter", *of_broker, "--add-config", "message.max.bytes=2000")
-    assert "do not change while it runs: start it with others" in refused
+    tools("kafka-topics", "--create", "--topic", topic)
+    tools("kafka-configs", "--alter", *of_all, "--add-config", "message.max.bytes=2000,log.cleanup.policy=compact")
+    tools("kafka-configs", "--alter", *of_broker, "--add-config", "message.max.bytes=3000")
+    configs = tools.ask(f"/v1/topics/{topic}")["configs"]
+    assert (configs["max.message.bytes"], configs["cleanup.policy"]) == ("3000", "compact")
+    assert (
+        "  message.max.bytes=3000 sensitive=false synonyms={DYNAMIC_BROKER_CONFIG:message.max.bytes=3000, "
+        "DYNAMIC_DEFAULT_BROKER_CONFIG:message.max.bytes=2000, DEFAULT_CONFIG:message.max.bytes=1048588}\n"
+    ) in tools("kafka-configs", "--describe", *of_broker)
+    assert "  log.cleanup.policy=compact " in tools("kafka-configs", "--describe", *of_all)
+    tools("kafka-configs", "--alter", *of_broker, "--delete-config", "message.max.bytes")
+    tools("kafka-configs", "--alter", *of_all, "--delete-config", "message.max.bytes,log.cleanup.policy")
+    configs = tools.ask(f"/v1/topics/{topic}")["configs"]
+    assert (configs["max.message.bytes"], configs["cleanup.policy"]) == ("1048588", "delete")
+    refused = tools.refusal("kafka-configs", "--alter", *of_broker, "--add-config", "num.partitions=2")
+    assert "num.partitions does not change while the broker runs" in refused
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
@@ -236,9 +250,14 @@ def test_the_performance_tools_send_and_get_every_record(tools: JvmTools, topic:
     assert len(tools.values(f"{topic}-e2e")) == 50
 
 
+def test_the_only_feature_is_the_release_of_the_cluster(tools: JvmTools) -> None:
+    (feature,) = tools("kafka-features", "describe").splitlines()
+    assert feature.startswith("Feature: metadata.version ")
+    assert "FinalizedVersionLevel: 4.3-IV0" in feature
+
+
 def test_what_is_not_there_is_said_at_once(tools: JvmTools, topic: str) -> None:
     tools.produce(topic, {"value": "one"})
-    assert tools("kafka-features", "describe") == ""
     assert "does not support LIST_TRANSACTIONS" in tools.refusal("kafka-transactions", "list")
     new_protocol = ("--command-property", "group.protocol=consumer")
     refused = tools.refusal("kafka-console-consumer", "--topic", topic, "--max-messages", "1", *new_protocol)

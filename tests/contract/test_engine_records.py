@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from mini_kafka.core.errors import (
+    BrokerError,
     BrokerStopping,
     InvalidRecord,
+    InvalidTimestamp,
     NotOnCluster,
     OffsetOutOfRange,
     ProducerFenced,
@@ -183,18 +185,18 @@ async def test_a_record_goes_to_the_partition_that_it_names(engine: Engine, call
 
 
 @pytest.mark.parametrize(
-    ("record", "says"),
+    ("record", "refusal", "says"),
     [
-        (NewRecord(b"", partition=3), "record 1 is for partition 3, and topic .* has 0 to 2"),
-        (NewRecord(b"", partition=-1), "record 1 is for partition -1"),
-        (NewRecord(b"", timestamp_ms=-1), "record 1 has the timestamp -1"),
-        (NewRecord(b"", timestamp_ms=2**63), "record 1 has the timestamp"),
+        (NewRecord(b"", partition=3), InvalidRecord, "record 1 is for partition 3, and topic .* has 0 to 2"),
+        (NewRecord(b"", partition=-1), InvalidRecord, "record 1 is for partition -1"),
+        (NewRecord(b"", timestamp_ms=-1), InvalidTimestamp, "record 1 has the timestamp -1"),
+        (NewRecord(b"", timestamp_ms=2**63), InvalidTimestamp, "record 1 has the timestamp"),
     ],
 )
 async def test_one_record_that_no_log_takes_refuses_the_whole_call(
-    engine: Engine, caller: Caller, wide_topic: str, record: NewRecord, says: str
+    engine: Engine, caller: Caller, wide_topic: str, record: NewRecord, refusal: type[BrokerError], says: str
 ) -> None:
-    with pytest.raises(InvalidRecord, match=says):
+    with pytest.raises(refusal, match=says):
         await engine.produce(caller, wide_topic, [NewRecord(b"good"), record])
     assert (await engine.describe_topic(caller, wide_topic)).record_count == 0
 

@@ -11,6 +11,7 @@ from kio.schema.errors import ErrorCode as KioErrorCode
 from kio.schema.index import api_key_map, schema_name_map
 
 from mini_kafka.kafka_wire import handlers
+from mini_kafka.kafka_wire.bounds import WireLimits
 from mini_kafka.kafka_wire.call import Api
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.kio_codec import message_type, read_request
@@ -65,7 +66,7 @@ def test_whatever_a_client_says_is_read_as_it_was_meant(api: Api, version: int) 
     rng = random.Random(f"{api.name} {version}")
     for _ in range(10):
         message = random_message(api, version, "Request", rng)
-        session = Session(APIS, 1024 * 1024)
+        session = Session(APIS, WireLimits(request_bytes=1024 * 1024))
         session.receive(frame_of(api, version, message))
         request = session.next_request()
         assert request is not None

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from mini_kafka.http_api.gate import Gate
 from tests.support.broker import Broker, new_broker, tell
 
-QUICK = 20
+QUICK = 10
 """The examples of the profile `fast`, of which a request through all layers is a slow one."""
 ENOUGH = {GenerationMode.POSITIVE: 3000, GenerationMode.NEGATIVE: 2000}
 """The cases that the profile `full` has to come to, 5,000 together: less can be got wrong, and in fewer operations."""
@@ -60,13 +60,13 @@ def test_every_answer_is_documented_and_none_is_a_5xx(gate: Gate, mode: Generati
     checks = [*CHECKS, negative_data_rejection] if mode is GenerationMode.NEGATIVE else CHECKS
 
     asked = 0
-    budget = settings().max_examples  # of the few that a quick check takes, an eighth
+    budget = settings().max_examples  # of the few that a quick check takes, a fifth
     for operation in operations:
         takes_nothing = not operation.body and not any(operation.iter_parameters())
         only_names = not operation.body and not operation.query
         if mode is GenerationMode.NEGATIVE and only_names:
             continue  # there is nothing in these requests to get wrong
-        examples = 1 if takes_nothing else budget if budget > QUICK else QUICK // 8
+        examples = 1 if takes_nothing else budget if budget > QUICK else QUICK // 5
 
         @settings(suppress_health_check=list(HealthCheck), max_examples=examples)
         @given(case=operation.as_strategy(generation_mode=mode))

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.integration.images import SERVICES, build_image
 from tests.integration.programs import BIN, FREE_PORTS, Program
 from tests.integration.stack import Stack
 
-_OURS = ("MINI_KAFKA_", "PRODUCER_", "CONSUMER_", "BROKER_URL", "COMPOSE_", "PUBLISHED_", "IMAGE_TAG")
+_OURS = ("MINI_KAFKA_", "PRODUCER_", "CONSUMER_", "COPY_", "BROKER_URL", "COMPOSE_", "PUBLISHED_", "IMAGE_TAG")
 
 MakeStack = Callable[..., Stack]
 
@@ -103,6 +103,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory, images: dict[str, str]) -> I
 @pytest.fixture
 def broker() -> Iterator[str]:
     """Run a broker as a process on a free port, and give its URL."""
+    with _broker() as url:
+        yield url
+
+
+@pytest.fixture
+def other_broker() -> Iterator[str]:
+    """Run another one."""
+    with _broker() as url:
+        yield url
+
+
+@contextmanager
+def _broker() -> Iterator[str]:
     with Program(BIN / "mini-kafka", *FREE_PORTS) as program:
         yield "http://" + program.line(r"^listening http=(\S+)")[1]
 

@@ -42,6 +42,8 @@ from tests.support.documents import (
 )
 
 ADDRESS = "127.0.0.1:8000"
+OTHER_ADDRESS = "127.0.0.1:8001"
+"""A second broker, for a document that copies to one."""
 LANGUAGES = {"sh", "json", "text", "python", "diff"}
 PACKAGE_ROOTS = [ROOT / name for name in ("services/broker", "services/producer", "services/consumer", "shared", ".")]
 
@@ -120,6 +122,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
         "PATH": f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(str(folder / root.relative_to(ROOT)) for root in PACKAGE_ROOTS),
         "CURL_HOME": str(folder),
+        "XDG_STATE_HOME": str(folder / "state"),
         **settings,
     }
 
@@ -164,15 +167,22 @@ def _what_curl_misses() -> str:
 
 
 @pytest.mark.parametrize("document", [name for name in DOCUMENTS if blocks_of(name, "sh")])
-def test_every_command_of_a_document_works_and_prints_what_is_shown(document: str, copy: Path, broker: str) -> None:
+def test_every_command_of_a_document_works_and_prints_what_is_shown(
+    document: str, copy: Path, broker: str, request: pytest.FixtureRequest
+) -> None:
     if missing := _what_curl_misses():
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
     env = environment(copy, BROKER_URL=broker)
+    addresses = {ADDRESS: urlsplit(broker).netloc}
+    if OTHER_ADDRESS in text_of(document):
+        addresses[OTHER_ADDRESS] = urlsplit(request.getfixturevalue("other_broker")).netloc
     for block in blocks_of(document):
         if block.language == "diff":
             apply_diff(block.text, copy)
         elif block.language == "sh" and not needs_docker(block):
-            script = script_of(block).replace(ADDRESS, urlsplit(broker).netloc)
+            script = script_of(block)
+            for shown, real in addresses.items():
+                script = script.replace(shown, real)
             port = (
                 {"MINI_KAFKA_HTTP_PORT": "0", "MINI_KAFKA_KAFKA_PORT": "0"}
                 if commands_of(block)[-1] in UNTIL_CTRL_C

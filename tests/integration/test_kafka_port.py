@@ -2,11 +2,14 @@
 
 import random
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -83,6 +86,19 @@ def produce(client: RawClient, topic: str, batch: bytes) -> str:
     return str(answer["responses"][0]["partition_responses"][0]["error_code"])
 
 
+def fetch(client: RawClient, topic: str, *, max_wait_ms: int = 0) -> bytes:
+    answer = client.ask("fetch", 4, **fetch_request(topic, max_wait_ms))
+    return answer["responses"][0]["partitions"][0]["records"] or b""
+
+
+def fetch_request(topic: str, max_wait_ms: int = 0) -> dict[str, Any]:
+    place = {"partition": 0, "fetch_offset": 0, "partition_max_bytes": 64 * MIB}
+    return {
+        "replica_id": -1, "max_wait": max_wait_ms, "min_bytes": 1, "max_bytes": 64 * MIB, "isolation_level": 0,
+        "topics": [{"topic": topic, "partitions": [place]}],
+    }  # fmt: skip
+
+
 def send_and_hang_up(address: tuple[str, int], data: bytes) -> None:
     """Send everything, say that it was all, and read until the broker closes: then it has seen all of it."""
     with socket.create_connection(address, timeout=30) as connection:
@@ -110,6 +126,44 @@ def test_the_kafka_port_answers_before_fastapi_is_imported_and_goes_on_while_it_
             assert produce(client, "early", client_batch(b"after")) == "none"
         records = requests.get(f"{broker.url}/v1/topics/early/records", timeout=10).json()["records"]
         assert [record["value"] for record in records] == ["before", "after"]
+
+
+def test_an_idle_connection_is_closed_and_one_whose_fetch_waits_is_not() -> None:
+    with Program(BIN / "mini-kafka", *FREE_PORTS, "--config", "connections.max.idle.ms=1") as program:
+        broker = LiveBroker(program)
+        with socket.create_connection(broker.kafka, timeout=30) as idle, RawClient(*broker.kafka) as busy:
+            create_topic(busy, "quiet")
+            assert fetch(busy, "quiet", max_wait_ms=2_500) == b""  # more than two sweeps later
+            assert idle.recv(1) == b""
+
+
+def test_many_half_sent_requests_cost_little_memory_and_harm_no_other() -> None:
+    limits = ("--config", f"queued.max.request.bytes={16 * MIB}", "--config", f"socket.request.max.bytes={16 * MIB}")
+    half = struct.pack(">i", 16 * MIB) + bytes(15 * MIB)
+    with Program(BIN / "mini-kafka", *FREE_PORTS, *limits) as program, ExitStack() as hung:
+        broker = LiveBroker(program)
+        with RawClient(*broker.kafka) as client:
+            create_topic(client, "bystander")
+            before = broker.resident_bytes
+            for _ in range(20):
+                sender = hung.enter_context(socket.create_connection(broker.kafka, timeout=0.2))
+                with suppress(OSError):  # it is read no further, or closed
+                    sender.sendall(half)
+            assert produce(client, "bystander", client_batch(bytes(900_000))) == "none"
+            assert broker.resident_bytes - before < 100 * MIB  # and not 300
+    assert not [line for line in program.err if "Traceback" in line]
+
+
+def test_a_client_that_reads_nothing_of_its_answers_is_cut_off_and_others_go_on_reading() -> None:
+    with Program(BIN / "mini-kafka", *FREE_PORTS, "--stall-timeout", "1") as program:
+        broker = LiveBroker(program)
+        with RawClient(*broker.kafka) as client, RawClient(*broker.kafka) as deaf:
+            create_topic(client, "wide")
+            for _ in range(40):
+                assert produce(client, "wide", client_batch(bytes(900_000))) == "none"
+            deaf.send("fetch", 4, **fetch_request("wide"))
+            program.line("closed: it has read nothing of its answers for 1 s")
+            assert len(fetch(client, "wide")) > 30 * MIB
 
 
 def test_damaged_requests_harm_neither_the_broker_nor_other_connections(broker: LiveBroker) -> None:

@@ -1,7 +1,6 @@
 """The producer on a terminal: a progress bar under its lines, and nothing of it in a file or a pipe."""
 
 import os
-import pty
 import re
 import subprocess
 from pathlib import Path
@@ -9,37 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.programs import BIN, Program
+from tests.integration.terminal import ERASE, run_on_a_terminal, screen
 
+PRODUCER = "mini-kafka-producer"
 BAR = re.compile(r"\d % \[[#.]+\] \d+ sent")
-ERASE = "\r\x1b[K"
-
-
-def run_on_a_terminal(*flags: str, broker: str, with_stdout: bool) -> tuple[str, str]:
-    """Run the producer with a terminal as its standard error, and perhaps output; return terminal's and pipe's text."""
-    mine, its = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm"}
-    command = [str(BIN / "mini-kafka-producer"), "--broker", broker, *flags]
-    stdout = its if with_stdout else subprocess.PIPE
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=its, env=environment) as process:
-        os.close(its)
-        pieces = []
-        while True:
-            try:
-                piece = os.read(mine, 65536)
-            except OSError:  # how Linux says that nobody has the other end open any more
-                piece = b""
-            if not piece:
-                break
-            pieces.append(piece)
-        piped = process.stdout.read().decode() if process.stdout else ""
-        assert process.wait(timeout=10) == 0
-    os.close(mine)
-    return b"".join(pieces).decode().replace("\r\n", "\n"), piped
-
-
-def screen(text: str) -> list[str]:
-    """Give the lines that a person sees in the end."""
-    return [line.rpartition(ERASE)[2] for line in text.removesuffix("\n").split("\n")]
 
 
 @pytest.mark.parametrize("flags", [("--count", "20", "--rate", "100"), ("--input", "lines.txt", "--batch", "7")])
@@ -49,7 +21,7 @@ def test_the_bar_stands_under_the_lines_and_is_gone_at_the_end(
     (tmp_path / "lines.txt").write_text("".join(f"hello {number}\n" for number in range(1, 21)))
     flags = tuple(str(tmp_path / flag) if flag == "lines.txt" else flag for flag in flags)
 
-    text, _ = run_on_a_terminal("--topic", "t", *flags, broker=broker, with_stdout=True)
+    text, _ = run_on_a_terminal(PRODUCER, "--broker", broker, "--topic", "t", *flags, with_stdout=True)
 
     assert BAR.search(text)
     lines = screen(text)
@@ -61,7 +33,9 @@ def test_the_bar_stands_under_the_lines_and_is_gone_at_the_end(
 
 
 def test_a_pipe_gets_the_lines_and_the_terminal_the_bar(broker: str) -> None:
-    text, piped = run_on_a_terminal("--topic", "t", "--count", "20", "--rate", "100", broker=broker, with_stdout=False)
+    text, piped = run_on_a_terminal(
+        PRODUCER, "--broker", broker, "--topic", "t", "--count", "20", "--rate", "100", with_stdout=False
+    )
 
     assert BAR.search(text)
     assert len(piped.splitlines()) == 21

@@ -165,8 +165,18 @@ def test_a_command_whose_output_is_full_ends_with_1_and_a_sentence(broker: str, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("module", ["mini_kafka", "mini_kafka_producer", "mini_kafka_consumer"])
-def test_a_signal_while_a_command_still_imports_ends_it_with_0(module: str, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("module", "arguments", "exit_code"),
+    [
+        ("mini_kafka", (), 0),
+        ("mini_kafka_producer", (), 0),
+        ("mini_kafka_consumer", (), 0),
+        ("mini_kafka", ("copy",), 4),
+    ],
+)
+def test_a_signal_while_a_command_still_imports_ends_it_at_once(
+    module: str, arguments: tuple[str, ...], exit_code: int, number: signal.Signals
+) -> None:
     """The first heavy import stands for all of them: it reports that it was reached, and stays there."""
     code = (
         "import runpy, sys, time\n"
@@ -177,12 +187,12 @@ def test_a_signal_while_a_command_still_imports_ends_it_with_0(module: str, numb
         "sys.meta_path.insert(0, Stuck())\n"
         f"runpy.run_module({module!r}, run_name='__main__')\n"
     )
-    with Program(sys.executable, "-c", code) as program:
+    with Program(sys.executable, "-c", code, *arguments) as program:
         program.line("^importing$")
 
         program.signal_group(number)
 
-        assert program.end(seconds=5) == 0
+        assert program.end(seconds=5) == exit_code
         assert program.err == []
 
 

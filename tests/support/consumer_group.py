@@ -8,6 +8,7 @@ from mini_kafka.core.consumer_group import ConsumerGroup
 from mini_kafka.core.errors import BrokerError, MemberIdRequired
 from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.group_member import Joined, JoinWish, Place, Protocol, Synced
+from mini_kafka.core.memory_budget import MemoryBudget
 
 SESSION_MS = 10_000
 REBALANCE_MS = 60_000
@@ -64,7 +65,8 @@ class GroupOnTrial:
 
     def __init__(self, limits: GroupLimits | None = None) -> None:
         self.now_ms = 1_000_000
-        self.group = ConsumerGroup("g", limits or GroupLimits())
+        self.memory = MemoryBudget(2**40)
+        self.group = ConsumerGroup("g", limits or GroupLimits(), self.memory)
 
     @property
     def state(self) -> str:

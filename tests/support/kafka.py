@@ -14,6 +14,7 @@ from mini_kafka import bootstrap
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.memory_log import MemoryLogEngine
 from mini_kafka.engine.port import Caller
+from mini_kafka.kafka_wire.bounds import AnswerMemory, WireLimits
 from mini_kafka.kafka_wire.call import Api, BrokerIdentity, Call, Connection
 from mini_kafka.kafka_wire.kio_codec import build_message, message_type
 from mini_kafka.kafka_wire.registry import APIS
@@ -64,11 +65,14 @@ def read_answer(api: Api, version: int, data: bytes) -> Any:
 class KafkaClient:
     """A client of a broker in this process."""
 
-    def __init__(self, engine: MemoryLogEngine, *, node_id: int = 1) -> None:
+    def __init__(self, engine: MemoryLogEngine, *, node_id: int = 1, limits: WireLimits | None = None) -> None:
         self.engine = engine
         self.caller = Caller("test")
-        self.session = Session(APIS, 1024 * 1024)
-        self.connection = Connection(engine, BrokerIdentity(node_id, engine.cluster_id), ADVERTISED, "10.0.0.1")
+        self.session = Session(APIS, limits or WireLimits(request_bytes=1024 * 1024))
+        self.answers = AnswerMemory(limits or WireLimits())
+        self.connection = Connection(
+            engine, BrokerIdentity(node_id, engine.cluster_id), ADVERTISED, "10.0.0.1", self.answers
+        )
 
     async def ask(self, name: str, version: int | None = None, **fields: Any) -> Any:
         """Ask in one version, else in the newest; give kio's dataclass of the answer, None where nothing comes."""
@@ -89,9 +93,10 @@ Story = Callable[[KafkaClient], Awaitable[None]]
 @asynccontextmanager
 async def kafka_client(clock: Clock | None = None, **settings: Any) -> Any:
     """Run a broker without listeners, and give a client of it."""
-    engine = bootstrap.build_engine(BrokerSettings(**({"memory_limit": 64 * 1024 * 1024} | settings)), clock)
+    broker = BrokerSettings(**({"memory_limit": 64 * 1024 * 1024} | settings))
+    engine = bootstrap.build_engine(broker, clock)
     try:
-        yield KafkaClient(engine)
+        yield KafkaClient(engine, limits=bootstrap.build_wire_limits(broker))
     finally:
         await engine.close()
 

@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from mini_kafka.core.producer_sequences import ProducerSequence, ProducerSequences
-from mini_kafka_producer.progress import ProgressBar
 from mini_kafka_producer.runner import Runner
 from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_producer.sources import FOR_EVER, Line
 from mini_kafka_shared.client import BrokerClient, NotRegistered, Refused
+from mini_kafka_shared.progress import ProgressBar
 from mini_kafka_shared.schemas import ProducerRegistered, Published, TopicRegistered
 from mini_kafka_shared.schemas_v1 import RecordPlace, TextRecord
 from tests.support.stop import Stop

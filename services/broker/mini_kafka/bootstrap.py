@@ -7,6 +7,7 @@ way down the engine ends all waiting before the listener stops, so that every lo
 import asyncio
 import gc
 import logging
+import math
 import resource
 import signal
 from collections.abc import Mapping
@@ -28,13 +29,15 @@ from mini_kafka.http_api.hot import HotRoutes
 from mini_kafka.http_api.server import HttpServer
 from mini_kafka.kafka_configs import KAFKA_NAMES
 from mini_kafka.kafka_wire.addresses import Advertiser, default_gateway
+from mini_kafka.kafka_wire.bounds import WireBounds, WireLimits
 from mini_kafka.kafka_wire.call import BrokerIdentity
 from mini_kafka.kafka_wire.config_answers import BrokerSetting
 from mini_kafka.kafka_wire.registry import APIS
 from mini_kafka.kafka_wire.server import KafkaServer
 from mini_kafka.listening import Address, Listener, bind
+from mini_kafka.machine import connections_that_fit
 from mini_kafka.measures import LoopLag, Measures, Traffic
-from mini_kafka.settings import LIMITS, BrokerSettings, connections_that_fit
+from mini_kafka.settings import DEFAULT_LISTENER, LIMITS, BrokerSettings
 from mini_kafka_shared.logging_setup import say
 from mini_kafka_shared.settings import text_of
 
@@ -87,12 +90,18 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
             share_max_lock_ms=settings.share_max_lock_ms,
             dead_letter_topic=settings.dead_letter_topic,
             max_fetch_sessions=settings.max_incremental_fetch_session_cache_slots,
+            max_fetch_session_partitions=settings.max_fetch_session_partitions,
+            max_producers=settings.max_producers,
+            producer_expiration_ms=settings.producer_id_expiration_ms,
+            max_named_producers=settings.max_named_producers,
             group_limits=GroupLimits(
                 initial_rebalance_delay_ms=settings.group_initial_rebalance_delay_ms,
                 min_session_timeout_ms=settings.group_min_session_timeout_ms,
                 max_session_timeout_ms=settings.group_max_session_timeout_ms,
                 max_size=settings.group_max_size,
                 offsets_retention_ms=settings.offsets_retention_minutes * 60_000,
+                offset_metadata_max_size=settings.offset_metadata_max_bytes,
+                memory_bytes=int(settings.max_group_bytes),
             ),
             topic_defaults=TopicConfig(
                 retention_ms=settings.log_retention_ms,
@@ -151,17 +160,34 @@ def build_limits(settings: BrokerSettings) -> Limits:
     )
 
 
+def build_wire_limits(settings: BrokerSettings) -> WireLimits:
+    """Build the limits of the Kafka port."""
+    idle_ms = settings.connections_max_idle_ms
+    return WireLimits(
+        request_bytes=settings.socket_request_max_bytes,
+        request_elements=settings.max_request_elements,
+        ahead_bytes=int(settings.max_ahead_bytes),
+        queued_bytes=settings.queued_max_request_bytes,
+        fetch_bytes=settings.fetch_max_bytes,
+        unread_bytes=int(settings.max_unread_bytes),
+        idle_s=math.inf if idle_ms < 0 else idle_ms / 1000,
+        stall_s=settings.stall_timeout,
+    )
+
+
 ALWAYS_SET = {"node_id"}
 """What Kafka has no default for, so that a broker that runs has it from its configuration."""
 
 
 def kafka_settings(settings: BrokerSettings) -> Mapping[str, BrokerSetting]:
     """Give the settings that are Kafka's broker configs, by Kafka's names."""
+    fields = BrokerSettings.model_fields
     return {
         name: BrokerSetting(
             other.shown(text_of(getattr(settings, other.field))),
             other.field in settings.model_fields_set or other.field in ALWAYS_SET,
-            BrokerSettings.model_fields[other.field].description or "",
+            other.shown(text_of(fields[other.field].default)),
+            fields[other.field].description or "",
         )
         for name, other in KAFKA_NAMES.names.items()
     }
@@ -177,17 +203,17 @@ def build_kafka_servers(
     """
     wanted, flags = settings.listeners, "--listeners"
     if not wanted and settings.kafka_port is not None:
-        wanted = (Listener("PLAINTEXT", Address(settings.host, settings.kafka_port)),)
+        wanted = (Listener(DEFAULT_LISTENER, Address(settings.host, settings.kafka_port)),)
         flags = "--host and --kafka-port (off leaves it closed)"
     advertised = {listener.name: listener.address for listener in settings.advertised_listeners}
     published, gateway = Address.parse(settings.published_kafka).reachable, default_gateway()
     identity = BrokerIdentity(settings.node_id, engine.cluster_id, kafka_settings(settings))
-    limit = settings.socket_request_max_bytes
+    bounds = WireBounds(build_wire_limits(settings))
     servers = []
     for listener in wanted:
         listening = bind(listener.address.host, listener.address.port, flags=flags)
         advertiser = Advertiser(Address.of(listening).port, advertised.get(listener.name), published, gateway)
-        servers.append(KafkaServer(listening, APIS, engine, identity, advertiser, connections, traffic, limit))
+        servers.append(KafkaServer(listening, APIS, engine, identity, advertiser, connections, traffic, bounds))
     return servers
 
 

@@ -17,7 +17,8 @@ def main() -> int:
         BrokerSettings,
         sys.argv[1:],
         prog="mini-kafka",
-        description="Run a Mini Kafka broker: topics in RAM, spoken to over HTTP and by Kafka clients.",
+        description="Run a Mini Kafka broker: topics in RAM, spoken to over HTTP and by Kafka clients. "
+        "`mini-kafka copy --help`: copy topics from one broker to another.",
     ).settings
     set_up_logging(settings.log_level, log_format=settings.log_format)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -9,11 +9,13 @@ from mini_kafka_shared.other_names import OtherName, OtherNames
 _MINUTE, _HOUR = 60_000, 3_600_000
 
 _SETTINGS = (
-    "advertised_listeners", "auto_create_topics_enable", "group_initial_rebalance_delay_ms",
+    "advertised_listeners", "auto_create_topics_enable", "connections_max_idle_ms", "fetch_max_bytes",
+    "group_initial_rebalance_delay_ms",
     "group_max_session_timeout_ms", "group_max_size", "group_min_session_timeout_ms", "listeners", "log_cleanup_policy",
     "log_message_timestamp_after_max_ms", "log_message_timestamp_before_max_ms", "log_message_timestamp_type",
     "log_retention_bytes", "log_retention_ms", "max_incremental_fetch_session_cache_slots", "message_max_bytes",
-    "node_id", "num_partitions", "offsets_retention_minutes", "socket_request_max_bytes",
+    "node_id", "num_partitions", "offset_metadata_max_bytes", "offsets_retention_minutes", "producer_id_expiration_ms",
+    "queued_max_request_bytes", "socket_request_max_bytes",
 )  # fmt: skip
 
 # What a broker of one node with its log in RAM has no use for, and what the examples of the official image set all

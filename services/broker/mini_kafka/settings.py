@@ -1,62 +1,20 @@
 """The broker's settings: every limit has a name, a reason and a default. Read by `bootstrap` alone."""
 
-import resource
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from mini_kafka.cluster_settings import ClusterSettings
 from mini_kafka.kafka_configs import KAFKA_NAMES
 from mini_kafka.listening import EVERYWHERE, Listener
+from mini_kafka.machine import default_max_connections, default_memory_limit
 from mini_kafka_shared.logging_setup import LOG_FORMAT_TEXT, LogFormat, LogLevel
 from mini_kafka_shared.settings import CommaSeparated, HostAndPort
 
 INT64_MAX = 2**63 - 1
-GIB = 1024**3
-WITHOUT_CONTAINER_LIMIT = 1 * GIB
-FILES_WITHOUT_HARD_LIMIT = 10_240
-"""macOS names no hard limit, and takes this one."""
-OTHER_FILES = 128
-"""Open files that are no connections: the 64 in reserve, what listens, the loop's own, standard input and output."""
-CGROUP_LIMIT_FILES = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-
-
-def container_memory_limit() -> int | None:
-    """Give the memory limit of the container that the broker runs in, in bytes, or None without one."""
-    for path in CGROUP_LIMIT_FILES:
-        try:
-            limit = int(path.read_text())
-        except (OSError, ValueError):
-            continue  # not this version of cgroups, or "max"
-        if limit < 2**60:  # version 1 writes "no limit" as almost 2**63
-            return limit
-    return None
-
-
-def most_open_files() -> int:
-    """Give the number of files that this process may ever have open: `bootstrap` raises its limit as far as it can."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return FILES_WITHOUT_HARD_LIMIT if hard == resource.RLIM_INFINITY else hard
-
-
-def connections_that_fit(open_files: int) -> int:
-    """Give the number of connections that leave enough open files for all else."""
-    return max(1, open_files - OTHER_FILES)
-
-
-def default_max_connections() -> int:
-    """Take 10,000 connections, or as many as the limit of open files lets there be."""
-    return min(10_000, connections_that_fit(most_open_files()))
-
-
-def default_memory_limit() -> ByteSize:
-    """Take half of the container's limit for the log; the other half is for Python, requests and answers."""
-    limit = container_memory_limit()
-    return ByteSize(WITHOUT_CONTAINER_LIMIT if limit is None else limit // 2)
-
-
+DEFAULT_LISTENER = "PLAINTEXT"
+"""What the listener of `kafka_port` is called."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 PortOrOff = Annotated[Port | None, BeforeValidator(lambda value: None if value in {"", "off"} else value)]
 Milliseconds = Annotated[int, Field(ge=0, le=INT64_MAX)]
@@ -122,6 +80,22 @@ class BrokerSettings(ClusterSettings):
         description="What clients of each of the listeners are told, as Kafka writes it; a listener that is not named "
         "tells each client the address that its connection came to.",
     )
+
+    @field_validator("advertised_listeners")
+    @classmethod
+    def _advertise_what_listens(cls, advertised: tuple[Listener, ...], info: ValidationInfo) -> tuple[Listener, ...]:
+        """Refuse the address of a listener that does not exist, as Kafka does: its clients would never hear of it."""
+        if "listeners" not in info.data:
+            return advertised  # they are wrong themselves, which is said
+        names = [listener.name for listener in info.data["listeners"]] or [DEFAULT_LISTENER]
+        for listener in advertised:
+            if listener.name not in names:
+                raise ValueError(
+                    f"names the listener {listener.name}, which does not exist: there is {', '.join(names)},"
+                    " and --listeners makes others"
+                )
+        return advertised
+
     log_level: LogLevel = Field(default="info", description="How much to log: debug, info, warning or error.")
     log_format: LogFormat = Field(default="pretty", description=LOG_FORMAT_TEXT)
     memory_limit: ByteSize = Field(
@@ -139,6 +113,45 @@ class BrokerSettings(ClusterSettings):
         default=104_857_600,
         description="The largest request of a Kafka client, in bytes; a larger one ends its connection "
         "(Kafka's socket.request.max.bytes).",
+    )
+    queued_max_request_bytes: Annotated[int, Field(ge=-1, le=2**50)] = Field(
+        default=134_217_728,
+        description="What the requests of all Kafka clients that are on their way or in work may hold together, in "
+        "bytes; over it large requests are read in turns, and over twice as much the largest ends its "
+        "connection; -1 for no limit, which is Kafka's default (Kafka's queued.max.request.bytes).",
+    )
+    max_request_elements: Annotated[int, Field(ge=1, le=100_000_000)] = Field(
+        default=100_000,
+        description="How many array elements a request of a Kafka client may have, nested ones included: each costs "
+        "some hundred bytes and some microseconds; one with more ends its connection.",
+    )
+    max_ahead_bytes: Annotated[ByteSize, Field(ge=0, le=2**31)] = Field(
+        default=ByteSize(256 * 1024),
+        title="SIZE",
+        description="What is kept of what a Kafka client sends ahead while a request of its own is in work, in bytes "
+        "or as 256KiB; over it its connection is not read.",
+    )
+    fetch_max_bytes: Annotated[int, Field(ge=1024, le=2**31 - 1)] = Field(
+        default=57_671_680,
+        description="The largest answer to a Kafka client's fetch, in bytes, beside a first batch that is larger "
+        "(Kafka's fetch.max.bytes).",
+    )
+    max_unread_bytes: Annotated[ByteSize, Field(ge=0, le=2**50)] = Field(
+        default=ByteSize(128 * 1024 * 1024),
+        title="SIZE",
+        description="What answers that Kafka clients have not read yet may hold together, in bytes or as 128MiB; over "
+        "it a fetch is given one batch at a time.",
+    )
+    connections_max_idle_ms: Annotated[int, Field(ge=-1, le=INT64_MAX)] = Field(
+        default=600_000,
+        description="How long a Kafka client's connection may stay open without a request, in milliseconds; one whose "
+        "fetch waits is not idle; -1 for ever (Kafka's connections.max.idle.ms).",
+    )
+    stall_timeout: Seconds = Field(
+        default=30,
+        title="SECONDS",
+        description="How long a Kafka client may be silent in the middle of a request, or read nothing of an answer, "
+        "in seconds, until its connection is closed: meanwhile it holds memory.",
     )
     num_partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=1, description="How many partitions a new topic gets (Kafka's num.partitions)."
@@ -163,6 +176,32 @@ class BrokerSettings(ClusterSettings):
         description="How many members a group may have, of Kafka clients or at work over HTTP, waiting for records or "
         "holding some: one record wakes all who wait (Kafka's group.max.size). Over it: 429, GROUP_MAX_SIZE_REACHED.",
     )
+    max_group_bytes: Annotated[ByteSize, Field(ge=1024, le=2**50)] = Field(
+        default=ByteSize(64 * 1024 * 1024),
+        title="SIZE",
+        description="What all groups of Kafka clients may hold together, in bytes or as 64MiB: names, what members "
+        "say when they join, and what is assigned to them. Over it: GROUP_MAX_SIZE_REACHED.",
+    )
+    offset_metadata_max_bytes: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        default=4096,
+        description="How many characters a Kafka client may keep with a committed offset (Kafka's "
+        "offset.metadata.max.bytes).",
+    )
+    max_producers: Annotated[int, Field(ge=1, le=100_000_000)] = Field(
+        default=100_000,
+        description="How many idempotent producers of Kafka clients are remembered, one for each partition that each "
+        "writes to: 1 kB of the memory limit; over it the one that was silent the longest is forgotten.",
+    )
+    producer_id_expiration_ms: Annotated[int, Field(ge=1, le=INT64_MAX)] = Field(
+        default=86_400_000,
+        description="How long a silent idempotent producer of a Kafka client is remembered, in milliseconds (Kafka's "
+        "producer.id.expiration.ms).",
+    )
+    max_named_producers: Annotated[int, Field(ge=1, le=100_000_000)] = Field(
+        default=10_000,
+        description="How many producers of the HTTP API (Producer-Id) have their last answers kept, one for each topic "
+        "that each writes to; over it the one that was silent the longest is forgotten.",
+    )
     auto_create_topics_enable: bool = Field(
         default=True,
         description="Whether registering a producer or a consumer creates a missing topic "
@@ -176,10 +215,11 @@ class BrokerSettings(ClusterSettings):
         default=-1,
         description="How many bytes a partition keeps before its oldest records go (retention.bytes); -1 no limit.",
     )
-    log_cleanup_policy: Literal["delete", "compact", "compact,delete", "delete,compact"] = Field(
+    log_cleanup_policy: Literal["delete", "compact", "compact,delete", "delete,compact", ""] = Field(
         default="delete",
         title="POLICY",
-        description="What becomes of a topic's old records (cleanup.policy): delete, compact, or compact,delete.",
+        description="What becomes of a topic's old records (cleanup.policy): delete, compact, or compact,delete; "
+        "an empty flag: nothing, they stay.",
     )
     message_max_bytes: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         default=1_048_588,
@@ -218,6 +258,11 @@ class BrokerSettings(ClusterSettings):
     max_incremental_fetch_session_cache_slots: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         default=1_000,
         description="How many fetch sessions of Kafka consumers are kept (KIP-227); others send all again.",
+    )
+    max_fetch_session_partitions: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
+        default=100_000,
+        description="How many partitions all fetch sessions of Kafka consumers may keep together, 400 bytes each; over "
+        "it a consumer is served without a session.",
     )
     allowed_hosts: CommaSeparated = Field(
         default=(),
@@ -327,6 +372,11 @@ class BrokerSettings(ClusterSettings):
 
 LIMITS = (
     "memory_limit", "max_partitions", "max_groups", "max_committed_offsets", "group_max_size", "message_max_bytes",
+    "max_group_bytes", "offset_metadata_max_bytes", "max_producers", "producer_id_expiration_ms",
+    "max_named_producers", "group_min_session_timeout_ms", "group_max_session_timeout_ms",
+    "max_incremental_fetch_session_cache_slots", "max_fetch_session_partitions",
+    "socket_request_max_bytes", "queued_max_request_bytes", "max_request_elements", "max_ahead_bytes",
+    "fetch_max_bytes", "max_unread_bytes", "connections_max_idle_ms", "stall_timeout",
     "max_head_bytes", "max_body_bytes", "max_control_body_bytes", "max_buffered_body_bytes",
     "max_records_per_request", "max_decompressed_bytes", "max_streams", "metrics_max_partitions",
     "max_connections", "max_connections_per_address", "max_pipelined", "max_pipelined_body_bytes",

@@ -1,16 +1,14 @@
 """The `mini-kafka-producer` command: settings, signals, a progress bar on a terminal, one run."""
 
-import logging
-import os
 import sys
 import threading
 
-from mini_kafka_producer.progress import ProgressBar
 from mini_kafka_producer.runner import Runner
 from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_producer.sources import Source, open_source
 from mini_kafka_shared.client import BrokerClient
 from mini_kafka_shared.logging_setup import quiet_exit, reason_of, say, set_up_logging
+from mini_kafka_shared.progress import ProgressBar
 from mini_kafka_shared.retry import end_on_signals
 from mini_kafka_shared.settings import load
 
@@ -34,14 +32,8 @@ def produce(settings: ProducerSettings) -> int:
 
 
 def progress_bar(settings: ProducerSettings, source: Source) -> ProgressBar | None:
-    """Make a bar where standard error is a terminal and the end of the work is known; log lines take it away first."""
-    is_terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    if not is_terminal or not (settings.count or source.size):
-        return None
-    bar = ProgressBar(sys.stderr)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(bar.hide_for)
-    return bar
+    """Make a bar where there is a terminal, and the end of the work is known."""
+    return ProgressBar.on_a_terminal() if settings.count or source.size else None
 
 
 def main() -> int:

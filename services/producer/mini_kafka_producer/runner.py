@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from mini_kafka_producer.progress import ProgressBar
 from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_producer.sources import FOR_EVER, Line, Source
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
 from mini_kafka_shared.logging_setup import OutputLost, one_line, reason_of, say
+from mini_kafka_shared.progress import ProgressBar
 from mini_kafka_shared.retry import GraceOver, Stopped, keep_trying
 from mini_kafka_shared.schemas_v1 import TextRecord
 
@@ -204,7 +204,7 @@ class Runner:
         if not whole:
             done, whole = self._source.position, self._source.size or 0
         if whole:
-            self._bar.show(min(done / whole, 1.0), self._sent)
+            self._bar.show(min(done / whole, 1.0), f"{self._sent} sent")
 
     def _register(self) -> None:
         self._client.register_topic(self._settings.topic)

@@ -70,6 +70,8 @@ def by_time(broker: Broker) -> Iterator[Step]:
     yield "delete from partition 9", delete_records(broker, topic, 0, partition=9)
     compacted = broker.topic("only-compacted", cleanup_policy="compact")
     yield "delete from a compacted topic", delete_records(broker, compacted, 0)
+    uncleaned = broker.topic("never-cleaned", cleanup_policy="")
+    yield "delete from a topic that is never cleaned", delete_records(broker, uncleaned, 0)
     for version in range(3):
         yield f"delete in version {version}", delete_records(broker, topic, 0, version=version)
 

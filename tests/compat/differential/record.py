@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.compat.differential import (
+    broker_configs_script,
     cluster_script,
     configs_script,
     fetch_script,
@@ -24,6 +25,7 @@ SCRIPTS = {
     name: script
     for room in (
         produce_script, fetch_script, offsets_script, group_scripts, topics_script, configs_script, cluster_script,
+        broker_configs_script,
     )
     for name, script in room.SCRIPTS.items()
 }  # fmt: skip

@@ -1,41 +1,15 @@
 """The broker's settings: the defaults that are worked out, and the names that none may have."""
 
 import resource
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from mini_kafka import settings as broker_settings
 from mini_kafka.bootstrap import build_engine, build_limits, fit_open_files, raise_open_files_limit
-from mini_kafka.connection_limit import RESERVE
 from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.http_api.bounds import Limits
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.settings import environment_name, is_injected_by_kubernetes, load
-
-GIB = 1024**3
-
-
-@pytest.mark.parametrize(
-    ("version_2", "version_1", "expected"),
-    [
-        (None, None, 1 * GIB),
-        ("max\n", None, 1 * GIB),
-        (f"{4 * GIB}\n", None, 2 * GIB),
-        (None, f"{512 * 1024**2}\n", 256 * 1024**2),
-        (None, "9223372036854771712\n", 1 * GIB),
-    ],
-)
-def test_the_memory_limit_is_half_of_the_containers_or_one_gib(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version_2: str | None, version_1: str | None, expected: int
-) -> None:
-    files = (tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes")
-    for file, text in zip(files, (version_2, version_1), strict=True):
-        if text is not None:
-            file.write_text(text)
-    monkeypatch.setattr(broker_settings, "CGROUP_LIMIT_FILES", files)
-    assert BrokerSettings().memory_limit == expected
 
 
 def test_no_setting_has_a_name_that_kubernetes_injects() -> None:
@@ -103,18 +77,6 @@ def test_a_dead_letter_topic_is_a_name_with_one_place_for_the_topic(name: str) -
             BrokerSettings(dead_letter_topic=wrong)
 
 
-@pytest.mark.parametrize(
-    ("hard", "expected"),
-    [(1_048_576, 10_000), (resource.RLIM_INFINITY, 10_000), (4096, 3968), (256, 128), (64, 1)],
-)
-def test_the_limit_of_connections_is_what_the_open_files_leave(
-    monkeypatch: pytest.MonkeyPatch, hard: int, expected: int
-) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (64, hard))
-    assert BrokerSettings().max_connections == expected
-    assert BrokerSettings(max_connections=7).max_connections == 7
-
-
 def test_more_connections_than_open_files_are_cut_and_the_log_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -124,10 +86,6 @@ def test_more_connections_than_open_files_are_cut_and_the_log_says_so(
     assert not caplog.records
     assert fit_open_files(BrokerSettings(max_connections=897)).max_connections == 896
     assert "MINI_KAFKA_MAX_CONNECTIONS (897)" in caplog.text
-
-
-def test_the_reserve_fits_into_the_files_that_are_kept_for_all_else() -> None:
-    assert broker_settings.OTHER_FILES >= RESERVE + 32
 
 
 def test_the_settings_reach_the_connections() -> None:
@@ -163,3 +121,33 @@ def test_the_limit_of_open_files_is_raised_as_far_as_the_machine_lets_it(
     monkeypatch.setattr(resource, "setrlimit", set_limit)
     raise_open_files_limit()
     assert limits[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("listeners", "advertised", "exist"),
+    [
+        ([], "OTHER://broker:9092", "PLAINTEXT, and"),
+        (["--listeners", "INSIDE://:9092,OUTSIDE://:9093"], "OUTSIDE://a:1,PLAINTEXT://a:2", "INSIDE, OUTSIDE, and"),
+    ],
+)
+def test_an_address_for_a_listener_that_does_not_exist_is_refused(
+    listeners: list[str], advertised: str, exist: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As Apache Kafka does: its listeners and those that it advertises may differ in one direction only."""
+    with pytest.raises(SystemExit) as caught:
+        load(
+            BrokerSettings, [*listeners, "--advertised-listeners", advertised],
+            prog="mini-kafka", description="", environ={},
+        )  # fmt: skip
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--advertised-listeners" in line
+    assert f"which does not exist: there is {exist}" in line
+
+
+def test_a_listener_need_not_be_advertised() -> None:
+    settings = BrokerSettings.model_validate(
+        {"listeners": "INSIDE://:9092,OUTSIDE://:9093", "advertised_listeners": "outside://example.org:9093"}
+    )
+    assert [listener.name for listener in settings.advertised_listeners] == ["OUTSIDE"]
+    assert BrokerSettings.model_validate({"advertised_listeners": "PLAINTEXT://b:1"}).advertised_listeners

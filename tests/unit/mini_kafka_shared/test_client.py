@@ -28,7 +28,17 @@ from mini_kafka_shared.schemas import (
     Stats,
     TopicRegistered,
 )
-from mini_kafka_shared.schemas_v1 import Acknowledged, AcknowledgeRequest, RecordPlace, ReleaseLater, TextRecord
+from mini_kafka_shared.schemas_v1 import (
+    Acknowledged,
+    AcknowledgeRequest,
+    OffsetWish,
+    OffsetWishes,
+    RecordPlace,
+    ReleaseLater,
+    TextRecord,
+    TopicDetails,
+    TopicWish,
+)
 
 URL = "http://broker:8000"
 
@@ -174,6 +184,62 @@ def test_a_client_in_a_hurry_waits_no_longer_than_that() -> None:
     assert broker.options["timeout"] == (0.25, 0.25)
 
 
+TOPIC = {
+    "name": "t", "topic_id": "00000000-0000-0000-0000-000000000001", "records": 2, "configs": {"retention.ms": "1"},
+    "partitions": [{"partition": 0, "log_start_offset": 3, "high_watermark": 5}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_topic_is_had_as_wished_whether_it_was_there_or_not(status: int) -> None:
+    broker = FakeBroker(status, TOPIC)
+
+    topic = client_of(broker).have_topic("t", TopicWish(partitions=1, configs={"retention.ms": "1"}))
+
+    assert topic == TopicDetails.model_validate(TOPIC)
+    assert (broker.request.method, broker.request.url) == ("PUT", f"{URL}/v1/topics/t")
+    assert broker.sent == {"partitions": 1, "configs": {"retention.ms": "1"}}
+
+
+def test_a_topic_is_read() -> None:
+    broker = FakeBroker(body=TOPIC)
+
+    assert client_of(broker).topic("t").partitions[0].high_watermark == 5
+    assert (broker.request.method, broker.request.url) == ("GET", f"{URL}/v1/topics/t")
+
+
+def test_the_broker_says_what_it_is() -> None:
+    broker = FakeBroker(body={"version": "1", "epoch": "e", "engine": "memory", "limits": {"max_body_bytes": 7}})
+
+    assert client_of(broker).broker().limits == {"max_body_bytes": 7}
+    assert broker.request.url == f"{URL}/v1"
+
+
+def test_a_group_is_asked_for_by_its_name_whatever_is_in_it() -> None:
+    broker = FakeBroker(body={"name": "a/b", "kind": "offsets", "state": "Empty", "members": [], "partitions": []})
+
+    assert client_of(broker).group("a/b ü?").kind == "offsets"
+    assert broker.request.url == f"{URL}/v1/groups/a%2Fb%20%C3%BC%3F"
+
+
+def test_groups_are_listed() -> None:
+    broker = FakeBroker(body={"groups": [{"name": "g", "kind": "offsets", "state": "Empty", "members": 0}]})
+
+    assert [group.name for group in client_of(broker).groups()] == ["g"]
+
+
+def test_offsets_are_moved() -> None:
+    broker = FakeBroker(
+        body={"dry_run": False, "offsets": [{"topic": "t", "partition": 0, "before": None, "after": 4}]}
+    )
+
+    moves = client_of(broker).move_offsets("g", OffsetWishes(offsets=[OffsetWish(topic="t", partition=0, offset=4)]))
+
+    assert [move.after for move in moves] == [4]
+    assert (broker.request.method, broker.request.url) == ("PUT", f"{URL}/v1/groups/g/offsets")
+    assert broker.sent == {"offsets": [{"topic": "t", "partition": 0, "offset": 4}]}
+
+
 def test_stats_are_typed() -> None:
     broker = FakeBroker(body={"topics": {"t": 3}, "consumers": {"c": {"topic": "t", "offset": 1}}})
 
@@ -220,8 +286,8 @@ def test_the_environment_s_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) ->
     assert not broker.options["proxies"]
 
 
-@pytest.mark.parametrize("status", [400, 403, 405, 409, 413, 415, 421, 422])
-def test_another_4xx_is_a_refusal_with_its_reason(status: int) -> None:
+@pytest.mark.parametrize("status", [400, 403, 405, 409, 413, 415, 421, 422, 501])
+def test_another_4xx_and_what_is_not_implemented_is_a_refusal_with_its_reason(status: int) -> None:
     broker = FakeBroker(status, {"detail": "the record is too large", "code": "MESSAGE_TOO_LARGE"})
 
     with pytest.raises(Refused) as refused:
@@ -275,7 +341,7 @@ def test_an_overload_says_when_to_come_back(status: int, header: dict[str, str],
 
 
 @pytest.mark.parametrize("status", [301, 500, 502, 504])
-def test_what_is_neither_success_nor_4xx_is_an_unavailable_broker(status: int) -> None:
+def test_what_is_neither_success_nor_a_refusal_is_an_unavailable_broker(status: int) -> None:
     with pytest.raises(BrokerUnavailable, match=f"answered {status}"):
         client_of(FakeBroker(status, headers={"Location": "http://elsewhere/"})).publish("t", "v")
 

@@ -5,6 +5,7 @@
 
 from pathlib import Path
 
+from mini_kafka.copying.settings import CopySettings
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_consumer.settings import ConsumerSettings
 from mini_kafka_producer.settings import ProducerSettings
@@ -44,7 +45,7 @@ HEADER = """\
 
 
 def expected() -> str:
-    return HEADER + env_example([BrokerSettings, ProducerSettings, ConsumerSettings])
+    return HEADER + env_example([BrokerSettings, ProducerSettings, ConsumerSettings, CopySettings])
 
 
 def test_env_example_lists_every_setting_with_its_default() -> None:

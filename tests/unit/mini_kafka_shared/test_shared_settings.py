@@ -6,6 +6,7 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
+from mini_kafka.copying.settings import CopySettings
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_consumer.settings import ConsumerSettings
 from mini_kafka_producer.settings import ProducerSettings
@@ -14,6 +15,7 @@ from mini_kafka_shared.settings import (
     BrokerUrl,
     CommaSeparated,
     KafkaName,
+    KafkaNames,
     Loaded,
     Settings,
     env_example,
@@ -22,7 +24,7 @@ from mini_kafka_shared.settings import (
     load,
 )
 
-PROGRAMS = (BrokerSettings, ProducerSettings, ConsumerSettings)
+PROGRAMS = (BrokerSettings, ProducerSettings, ConsumerSettings, CopySettings)
 
 
 class Lamp(Settings):
@@ -99,6 +101,47 @@ def test_a_flag_turns_off_what_the_environment_turned_on() -> None:
 def test_a_list_is_written_with_commas() -> None:
     assert lamp("--colours", "green, white,").settings.colours == ("green", "white")
     assert lamp(LAMP_COLOURS="green").settings.colours == ("green",)
+
+
+def test_the_flag_of_a_list_may_be_given_often() -> None:
+    assert lamp("--colours", "green", "--colours", "white,blue").settings.colours == ("green", "white", "blue")
+
+
+class Path(Settings):
+    """A way, whose ends have to be given."""
+
+    model_config = SettingsConfigDict(env_prefix="PATH_")
+
+    from_: KafkaName = Field(description="Where it begins; a word of Python's own.")
+    via: KafkaNames = Field(default=(), description="What it passes.")
+
+
+def test_a_field_named_like_a_word_of_python_has_a_flag_and_a_variable_without_the_underscore() -> None:
+    def path(*argv: str, **environ: str) -> str:
+        return load(Path, argv, prog="path", description="", environ=environ).settings.from_
+
+    assert (path("--from", "a"), path(PATH_FROM="b")) == ("a", "b")
+    assert "# PATH_FROM=\n" in env_example([Path])
+
+
+@pytest.mark.parametrize(
+    ("argv", "problem"),
+    [
+        ((), "--from (PATH_FROM): has to be given"),
+        (
+            ("--from", "a", "--via", "b,c d"),
+            "--via (PATH_VIA): 'c d' from the command line is not a name: use 1 ",
+        ),
+    ],
+)
+def test_what_is_missing_or_one_wrong_name_of_a_list_is_said_in_a_line(
+    capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], problem: str
+) -> None:
+    with pytest.raises(SystemExit):
+        load(Path, argv, prog="path", description="", environ={})
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"path: {problem}")
 
 
 def test_every_wrong_setting_gets_a_line_that_names_it_in_one_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from mini_kafka.core.errors import (
 from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.group_member import Answer, Joined, JoinWish, Leaver, Member, Place, Synced
 from mini_kafka.core.group_members import GroupMembers
+from mini_kafka.core.memory_budget import MemoryBudget
 from mini_kafka.core.rebalance import GroupState, RebalanceCycle
 
 NEW_MEMBER_MS = 300_000
@@ -29,9 +30,9 @@ NEW_MEMBER_MS = 300_000
 class ConsumerGroup:
     """A group, from its first member to its end."""
 
-    def __init__(self, name: str, limits: GroupLimits) -> None:
+    def __init__(self, name: str, limits: GroupLimits, memory: MemoryBudget) -> None:
         self.name = name
-        self.members = GroupMembers(name)
+        self.members = GroupMembers(name, memory)
         self.cycle = RebalanceCycle(name, self.members, limits)
         self._max_size = limits.max_size
 
@@ -39,7 +40,7 @@ class ConsumerGroup:
         """Let somebody join, as `new_id` if it is new; the answer comes when everybody has joined.
 
         Raises:
-            GroupFull, InconsistentGroupProtocol, UnknownMember, MemberFenced: it is not in.
+            GroupFull, InconsistentGroupProtocol, GroupMemoryReached, UnknownMember, MemberFenced: it is not in.
             MemberIdRequired: it has to join again with the id that this names.
         """
         if not self._has_room(wish.member_id):
@@ -49,6 +50,7 @@ class ConsumerGroup:
             kinds = ", ".join(protocol.name for protocol in wish.protocols)
             raise InconsistentGroupProtocol(self.name, f"{wish.protocol_type} ({kinds})", self._agreed())
         old_id = None if wish.instance_id is None else self.members.static_id(wish.instance_id)
+        self.members.check_memory(wish, wish.member_id or old_id or "")
         if wish.member_id:
             self._join_again(now_ms, wish, answer)
         elif old_id is not None:
@@ -56,7 +58,8 @@ class ConsumerGroup:
         elif wish.instance_id is None and wish.takes_id_first:
             if len(self.members.pending) >= self._max_size:  # Kafka gives out ids without end
                 raise GroupFull(self.name, self._max_size)
-            deadline_ms = self.members.pending[new_id] = now_ms + wish.session_timeout_ms
+            deadline_ms = now_ms + wish.session_timeout_ms
+            self.members.give_out(new_id, deadline_ms)
             self.cycle.watch(deadline_ms)
             raise MemberIdRequired(self.name, new_id)
         else:
@@ -138,6 +141,7 @@ class ConsumerGroup:
 
         Raises:
             UnknownMember, MemberFenced, IllegalGeneration, InconsistentGroupProtocol: it is not in this generation.
+            GroupMemoryReached: there is no memory for the assignments.
             RebalanceInProgress: it has to join again.
         """
         member = self._check(place)
@@ -146,13 +150,16 @@ class ConsumerGroup:
                 raise InconsistentGroupProtocol(self.name, said, self._agreed())
         if self.cycle.state is GroupState.PREPARING_REBALANCE:
             raise RebalanceInProgress(self.name)
+        leads = self.cycle.state is GroupState.COMPLETING_REBALANCE and self.members.leader == place.member_id
+        if leads:
+            self.members.check_assignments(assignments)
         self.cycle.has_synced(place.member_id)
         if self.cycle.state is GroupState.STABLE:
             answer(self.cycle.synced(member))
             return
         member.answer_sync(RebalanceInProgress(self.name))  # an earlier sync of its own, which it gave up
         member.sync_answer = answer
-        if self.members.leader == place.member_id:
+        if leads:
             self.cycle.assign(now_ms, assignments)
 
     def heartbeat(self, now_ms: int, place: Place) -> None:
@@ -200,9 +207,15 @@ class ConsumerGroup:
             raise RebalanceInProgress(self.name)
         self._hear(now_ms, member)
 
+    @property
+    def never_had_members(self) -> bool:
+        """Whether nobody has joined yet; ids may have been given out."""
+        return self.cycle.protocol_type is None
+
     def end(self) -> None:
         """Mark a group that is taken away; it has to be empty."""
         self.cycle.enter(0, GroupState.DEAD)
+        self.members.clear()
 
     def _check(self, place: Place) -> Member:
         member = self.members.check(place.member_id, place.instance_id)

@@ -9,22 +9,33 @@ from collections.abc import Iterator
 
 from mini_kafka.core.consumer_group import ConsumerGroup
 from mini_kafka.core.consumer_protocol import PROTOCOL_TYPE, subscribed_topics
-from mini_kafka.core.errors import GroupKindConflict, GroupLimitReached, InvalidSessionTimeout
+from mini_kafka.core.errors import GroupKindConflict, GroupLimitReached, GroupMemoryReached, InvalidSessionTimeout
 from mini_kafka.core.group_limits import GroupLimits
+from mini_kafka.core.memory_budget import MemoryBudget
 from mini_kafka.core.offsets import MAX_GROUPS, CommittedOffsets, TopicPartition
 from mini_kafka.core.rebalance import GroupState
+
+GROUP_BYTES = 3000
+"""What a group costs in RAM beside its name: the objects of a group without members, and its timers."""
 
 
 class ConsumerGroups:
     """The groups that Kafka clients have joined or committed for."""
 
     def __init__(
-        self, offsets: CommittedOffsets, limits: GroupLimits | None = None, max_groups: int = MAX_GROUPS
+        self,
+        offsets: CommittedOffsets,
+        limits: GroupLimits | None = None,
+        max_groups: int = MAX_GROUPS,
+        memory: MemoryBudget | None = None,
     ) -> None:
         self.limits = limits or GroupLimits()
         self._offsets = offsets
         self._max_groups = max_groups
+        self.memory = memory or group_memory(self.limits)
         self._groups: dict[str, ConsumerGroup] = {}
+        self._new: dict[str, None] = {}
+        """The names of groups that had no member when somebody last looked, the oldest first."""
 
     def __iter__(self) -> Iterator[ConsumerGroup]:
         return iter(list(self._groups.values()))
@@ -37,15 +48,40 @@ class ConsumerGroups:
         """Give a group, and make it if it is not there.
 
         Raises:
-            GroupLimitReached: it would be one group too many.
+            GroupLimitReached, GroupMemoryReached: it would be one group too many.
         """
         group = self._groups.get(name)
         if group is None:
             self._offsets.check_room(name)
             if len(self._groups) >= self._max_groups:
                 raise GroupLimitReached(name, self._max_groups)
-            group = self._groups[name] = ConsumerGroup(name, self.limits)
+            self.memory.check(_cost(name))
+            self.memory.charge(_cost(name))
+            group = self._groups[name] = ConsumerGroup(name, self.limits, self.memory)
+            self._new[name] = None
         return group
+
+    def make_room(self) -> ConsumerGroup | None:
+        """Where there are as many groups as may be, drop the oldest that only gave ids out, and give it.
+
+        Whoever got one of its ids begins anew.
+        """
+        while self._new and len(self._groups) >= self._max_groups:
+            name = next(iter(self._new))
+            del self._new[name]
+            group = self._groups.get(name)
+            if group is not None and group.never_had_members and not self._offsets.has_group(name):
+                self.forget(name)
+                return group
+        return None
+
+    def forget_unused(self, name: str) -> bool:
+        """Let go of a group that never had a member, waits for none and has committed nothing, and say if there was."""
+        group = self._groups.get(name)
+        if group is None or not group.never_had_members or group.members.pending or self._offsets.has_group(name):
+            return False
+        self.forget(name)
+        return True
 
     def check_session(self, timeout_ms: int) -> None:
         """Refuse a session time-out that is too short or too long.
@@ -79,6 +115,8 @@ class ConsumerGroups:
         if group is not None and group.cycle.state is GroupState.EMPTY:
             group.end()
             del self._groups[name]
+            self._new.pop(name, None)
+            self.memory.release(_cost(name))
 
     def expire(self, now_ms: int, name: str) -> bool:
         """Drop the offsets of a group that nobody has used for too long, and say whether anything is left of it."""
@@ -110,6 +148,15 @@ class ConsumerGroups:
                 used_ms = details.committed_at_ms
             if used_ms <= limit_ms:
                 yield partition
+
+
+def group_memory(limits: GroupLimits) -> MemoryBudget:
+    """Make the budget that all groups share, and what they commit."""
+    return MemoryBudget(limits.memory_bytes, GroupMemoryReached)
+
+
+def _cost(name: str) -> int:
+    return GROUP_BYTES + len(name)
 
 
 def read_topics(group: ConsumerGroup) -> set[str] | None:

@@ -1,6 +1,6 @@
 """Every refusal of the broker, as one tree. A listener looks each up in its own table and answers it.
 
-The file is over 400 lines because a tree in several files is none.
+It has over 400 lines because all refusals are in one place, each with the sentence that it is told in.
 
     BrokerError                   answered: the caller did, or met, something that has a name
     ├── InvalidTopic              a name that breaks Kafka's rules, or collides with another topic's
@@ -26,15 +26,17 @@ The file is over 400 lines because a tree in several files is none.
     ├── RebalanceInProgress       the group forms a generation: join again
     ├── InconsistentGroupProtocol no way to share work that all members know
     ├── GroupFull                 as many members as a group may have
+    ├── GroupMemoryReached        what Kafka's groups hold in memory is full
     ├── GroupIsSubscribed         to forget offsets of a topic that members of the group read
     ├── CommitMetadataTooLarge    more text with a committed offset than is kept
     ├── InvalidRecord             a record that no log takes
+    ├── InvalidTimestamp          a record's time that its topic does not take
     ├── RecordTooLarge            over `max.message.bytes`
     ├── CorruptBatch              bytes from a Kafka client that are no batch, or not the one that was sent
     ├── InvalidBatch              a Kafka client's batch that no log takes
     ├── BatchTooLarge             a Kafka client's batch over `max.message.bytes`
     ├── UnsupportedCompression    a codec that is unknown, or that the request's version does not have
-    ├── TimestampOutOfRange       a record's time that its topic does not take
+    ├── TimestampOutOfRange       a Kafka client's batch with a time that its topic does not take
     ├── TransactionsUnsupported   there are no transactions here
     ├── OutOfOrderSequence        an idempotent producer's batch that does not follow its last one
     ├── StaleProducerEpoch        an idempotent producer's batch of an older epoch
@@ -237,6 +239,16 @@ class GroupFull(BrokerError):
         super().__init__(f"group {group!r} has {limit} members already, as many as group.max.size allows")
 
 
+class GroupMemoryReached(BrokerError):
+    """All groups of Kafka clients together hold as much as they may."""
+
+    def __init__(self, used: int, wanted: int, limit: int) -> None:
+        super().__init__(
+            f"the groups of Kafka clients hold {used} bytes, and {wanted} more would pass"
+            f" MINI_KAFKA_MAX_GROUP_BYTES ({limit}): let fewer members join, or raise the limit"
+        )
+
+
 class GroupIsSubscribed(BrokerError):
     """Members of the group read the topic whose offsets are to be forgotten."""
 
@@ -253,6 +265,14 @@ class CommitMetadataTooLarge(BrokerError):
 
 class InvalidRecord(BrokerError):
     """A record that no log takes."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        self.index = index
+        super().__init__(f"record {index} {reason}")
+
+
+class InvalidTimestamp(BrokerError):
+    """A record's time is none, or too far from the broker's for its topic."""
 
     def __init__(self, index: int, reason: str) -> None:
         self.index = index
@@ -299,7 +319,7 @@ class UnsupportedCompression(BrokerError):
 
 
 class TimestampOutOfRange(BrokerError):
-    """A record's time that its topic does not take."""
+    """A Kafka client's batch has a time that its topic does not take."""
 
 
 class TransactionsUnsupported(BrokerError):

@@ -91,9 +91,15 @@ class _Session:
 class FetchSessions:
     """All sessions of a broker; `new_id` draws random numbers from 1 on."""
 
-    def __init__(self, new_id: Callable[[], int], max_sessions: int = MAX_SESSIONS) -> None:
+    def __init__(
+        self,
+        new_id: Callable[[], int],
+        max_sessions: int = MAX_SESSIONS,
+        max_kept_partitions: int = MAX_KEPT_PARTITIONS,
+    ) -> None:
         self._new_id = new_id
         self._max_sessions = max_sessions
+        self._max_kept_partitions = max_kept_partitions
         self._sessions: OrderedDict[int, _Session] = OrderedDict()  # the one that was used last is the last one
         self._kept_partitions = 0
 
@@ -132,7 +138,7 @@ class FetchSessions:
         if not session.partitions:
             self._end(session_id)
             return Opened(NO_SESSION, [], is_incremental=False)
-        if self._kept_partitions > MAX_KEPT_PARTITIONS:
+        if self._kept_partitions > self._max_kept_partitions:
             self._end(session_id)
             return SessionRefusal.UNKNOWN_SESSION
         self._touch(session_id, session, now_ms)
@@ -152,7 +158,7 @@ class FetchSessions:
     def _begin(self, partitions: dict[tuple[str | UUID, int], FetchPartition], by_id: bool, now_ms: int) -> int:
         if len(self._sessions) >= self._max_sessions and not self._evict(now_ms):
             return NO_SESSION
-        if self._kept_partitions + len(partitions) > MAX_KEPT_PARTITIONS:
+        if self._kept_partitions + len(partitions) > self._max_kept_partitions:
             return NO_SESSION
         session = _Session(by_id)
         session.partitions.update(partitions)

@@ -16,3 +16,5 @@ class GroupLimits:
     max_size: int = 2**31 - 1
     offsets_retention_ms: int = 7 * 24 * 3_600_000
     offset_metadata_max_size: int = 4096
+    memory_bytes: int = 64 * 1024 * 1024
+    """What all groups together hold of names, of what members say, and of what is assigned to them or committed."""

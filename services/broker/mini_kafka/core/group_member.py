@@ -23,6 +23,10 @@ class Protocol(NamedTuple):
     metadata: bytes
 
 
+MEMBER_BYTES = 1000
+"""What a member costs in RAM beside what it says: the objects here, its place in the group, and its timer."""
+
+
 @dataclass(frozen=True, slots=True)
 class JoinWish:
     """What a member says when it joins; without a `member_id` it is new. Times in milliseconds.
@@ -41,6 +45,12 @@ class JoinWish:
     instance_id: str | None = None
     takes_id_first: bool = True
     skips_assignment: bool = True
+
+    @property
+    def cost(self) -> int:
+        """Count what keeping this costs, in bytes; the client's id counts twice: the member's id begins with it."""
+        said = sum(len(protocol.name) + len(protocol.metadata) + 100 for protocol in self.protocols)
+        return MEMBER_BYTES + said + 2 * len(self.client_id) + len(self.instance_id or "") + len(self.protocol_type)
 
 
 class JoinedMember(NamedTuple):

@@ -4,17 +4,19 @@ Keeps no state of the group and no time; `consumer_group` says when a member com
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from mini_kafka.core.errors import MemberFenced, UnknownMember
-from mini_kafka.core.group_member import JoinWish, Member, Protocol
+from mini_kafka.core.group_member import MEMBER_BYTES, JoinWish, Member, Protocol
+from mini_kafka.core.memory_budget import MemoryBudget
 
 
 class GroupMembers:
     """Members by id in the order in which they came, and the ids that were given out and have not joined (KIP-394)."""
 
-    def __init__(self, group: str) -> None:
+    def __init__(self, group: str, memory: MemoryBudget) -> None:
         self._group = group
+        self._memory = memory
         self._members: dict[str, Member] = {}
         self._static: dict[str, str] = {}
         self._knowing: Counter[str] = Counter()
@@ -56,9 +58,42 @@ class GroupMembers:
             raise UnknownMember(self._group, member_id)
         return member
 
+    def check_memory(self, wish: JoinWish, known_id: str) -> None:
+        """Refuse what somebody says who joins, or joins again as `known_id`, if there is no memory for it.
+
+        Raises:
+            GroupMemoryReached: there is none.
+        """
+        known = self._members.get(known_id)
+        self._memory.check(wish.cost - (0 if known is None else known.wish.cost))
+
+    def check_assignments(self, assignments: Mapping[str, bytes]) -> None:
+        """Refuse a leader's assignments, by member id, if there is no memory for them.
+
+        Raises:
+            GroupMemoryReached: there is none.
+        """
+        new = sum(len(assignments.get(member_id, b"")) for member_id in self._members)
+        self._memory.check(new - sum(len(member.assignment) for member in self._members.values()))
+
+    def give_out(self, member_id: str, until_ms: int) -> None:
+        """Keep an id that somebody is to join with."""
+        self._memory.charge(MEMBER_BYTES + len(member_id))
+        self.pending[member_id] = until_ms
+
+    def _take_back(self, member_id: str) -> None:
+        if self.pending.pop(member_id, None) is not None:
+            self._memory.release(MEMBER_BYTES + len(member_id))
+
+    def clear(self) -> None:
+        """Let everybody go."""
+        for member_id in [*self._members, *self.pending]:
+            self.remove(member_id)
+
     def add(self, member_id: str, wish: JoinWish) -> Member:
         """Take a new member in; the first one leads."""
-        self.pending.pop(member_id, None)
+        self._take_back(member_id)
+        self._memory.charge(wish.cost)
         member = self._members[member_id] = Member(member_id, wish, new=True)
         self._knowing.update(_names(wish.protocols))
         if wish.instance_id is not None:
@@ -71,7 +106,13 @@ class GroupMembers:
         """Let a member want something else than it did."""
         self._knowing.subtract(_names(member.wish.protocols))
         self._knowing.update(_names(wish.protocols))
+        self._memory.charge(wish.cost - member.wish.cost)
         member.wish = wish
+
+    def assign(self, member: Member, assignment: bytes) -> None:
+        """Keep what the leader has assigned to a member."""
+        self._memory.charge(len(assignment) - len(member.assignment))
+        member.assignment = assignment
 
     def replace(self, member: Member, new_id: str) -> Member:
         """Let a static member go on under a new id, with its assignment, and as the leader if it was that."""
@@ -85,10 +126,11 @@ class GroupMembers:
 
     def remove(self, member_id: str) -> None:
         """Let a member or a pending id go, if there is one; the oldest of the others leads then."""
-        self.pending.pop(member_id, None)
+        self._take_back(member_id)
         member = self._members.pop(member_id, None)
         if member is None:
             return
+        self._memory.release(member.wish.cost + len(member.assignment))
         self._knowing.subtract(_names(member.wish.protocols))
         if member.instance_id is not None:
             del self._static[member.instance_id]

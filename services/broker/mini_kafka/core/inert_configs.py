@@ -31,9 +31,9 @@ class InertConfig:
     @property
     def allowed(self) -> str:
         """Say in words what it takes."""
-        if self.choices:
-            return " or ".join(self.choices)
-        return self.example or f"an integer from {self.low} to {self.high}"
+        if self.example:
+            return self.example
+        return " or ".join(self.choices) or f"an integer from {self.low} to {self.high}"
 
     def takes(self, text: str) -> bool:
         """Tell whether a value is allowed; `text` has no blanks around it, which mean nothing to Kafka."""
@@ -61,7 +61,12 @@ _REPLICAS = InertConfig(
 INERT_CONFIGS: Mapping[str, InertConfig] = {
     "compression.gzip.level": InertConfig("int", "-1", pattern=r"-1|\+?[1-9]", example="-1, or 1 to 9"),
     "compression.lz4.level": _int(9, 1, 17),
-    "compression.type": InertConfig("string", "producer", choices=("producer",)),
+    "compression.type": InertConfig(
+        "string",
+        "producer",
+        choices=("producer",),
+        example="producer: batches stay as they came, so let the producer compress them",
+    ),
     "compression.zstd.level": _int(3, -131072, 22),
     "file.delete.delay.ms": _long(60_000),
     "flush.messages": _long(INT64_MAX, 1),

@@ -1,9 +1,11 @@
-"""One memory budget for all topics: what a batch costs in RAM, and whether one more fits.
+"""A memory budget, one for all topics and one for all groups: what a batch costs in RAM, and whether one more fits.
 
 Counts, and refuses what does not fit. It drops nothing: making room is retention's work.
 """
 
-from mini_kafka.core.errors import MemoryLimitReached
+from collections.abc import Callable
+
+from mini_kafka.core.errors import BrokerError, MemoryLimitReached
 
 BATCH_OVERHEAD_BYTES = 80
 """What a stored batch costs beside its bytes: the object's header and the allocator's rounding (33, and 23 at most), a
@@ -16,27 +18,28 @@ def cost_of(batch: bytes | bytearray | memoryview) -> int:
 
 
 class MemoryBudget:
-    """The bytes that all logs together may hold, and those that they do hold."""
+    """The bytes that all logs (or groups) together may hold, and those that they do hold."""
 
-    __slots__ = ("limit", "used")
+    __slots__ = ("_refusal", "limit", "used")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, refusal: Callable[[int, int, int], BrokerError] = MemoryLimitReached) -> None:
         self.limit = limit
         self.used = 0
+        self._refusal = refusal
 
     def check(self, wanted: int) -> None:
         """Refuse `wanted` more bytes if they would pass the limit.
 
         Raises:
-            MemoryLimitReached: they would; nothing was changed.
+            MemoryLimitReached: they would (or the budget's own refusal); nothing was changed.
         """
         if self.used + wanted > self.limit:
-            raise MemoryLimitReached(self.used, wanted, self.limit)
+            raise self._refusal(self.used, wanted, self.limit)
 
     def charge(self, cost: int) -> None:
-        """Count bytes that a log now holds."""
+        """Count bytes that a log or a group now holds."""
         self.used += cost
 
     def release(self, cost: int) -> None:
-        """Count bytes that a log no longer holds."""
+        """Count bytes that it no longer holds."""
         self.used -= cost

@@ -14,7 +14,7 @@ from mini_kafka.core.errors import ProducerFenced, SequenceGap
 
 REMEMBERED_ANSWERS = 5
 """Answers kept for a producer and a topic: as many requests as Kafka's producer has under way."""
-MAX_PRODUCERS = 10_000
+MAX_NAMED_PRODUCERS = 10_000
 """Producers and topics whose answers are kept; the one that was silent the longest is forgotten first."""
 
 A = TypeVar("A")
@@ -38,7 +38,7 @@ class _Producer(Generic[A]):
 class ProducerSequences(Generic[A]):
     """The last answers to every producer, by topic."""
 
-    def __init__(self, max_producers: int = MAX_PRODUCERS) -> None:
+    def __init__(self, max_producers: int = MAX_NAMED_PRODUCERS) -> None:
         self._max_producers = max_producers
         self._producers: OrderedDict[tuple[str, str], _Producer[A]] = OrderedDict()
 

@@ -92,7 +92,7 @@ class RebalanceCycle:
         self._initial = self.state is GroupState.EMPTY
         if self.state is GroupState.COMPLETING_REBALANCE:
             for member in self._members:
-                member.assignment = b""
+                self._members.assign(member, b"")
             self._answer_syncs(now_ms, RebalanceInProgress(self._group))
         self._to_sync.clear()
         self._phase_deadline_ms = None
@@ -139,7 +139,7 @@ class RebalanceCycle:
     def assign(self, now_ms: int, assignments: Mapping[str, bytes]) -> None:
         """Take the leader's assignments, by member id, and hand them to whoever waits for them."""
         for member in self._members:
-            member.assignment = assignments.get(member.member_id, b"")
+            self._members.assign(member, assignments.get(member.member_id, b""))
         self.enter(now_ms, GroupState.STABLE)
         self._answer_syncs(now_ms)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from mini_kafka.core.errors import InvalidConfig
-from mini_kafka.core.inert_configs import INERT_CONFIGS, INT32_MAX, INT64_MAX, INTEGER, InertConfig
+from mini_kafka.core.inert_configs import INERT_CONFIGS, INT32_MAX, INT64_MAX, INTEGER
 
 UNLIMITED = -1
 SHOWN_CHARACTERS = 80
@@ -19,7 +19,7 @@ class TopicConfig:
     """A topic's configs as typed values; the defaults are those of Apache Kafka 4.3.
 
     `overrides` names those that were set for this topic; the others are the broker's. `inert` are those without effect
-    that were set, by name.
+    that were set, for this topic or for all, by name.
     """
 
     retention_ms: int = 7 * 24 * 60 * 60 * 1000
@@ -67,29 +67,22 @@ class TopicConfig:
             )
         return config
 
-    def with_defaults(self, names: Iterable[str], defaults: "TopicConfig") -> "TopicConfig":
-        """Give these configs with some of them as `defaults` has them; a name that is not known has no effect."""
-        removed = frozenset(names)
-        attributes = [CONFIGS[name].attribute for name in removed & CONFIGS.keys()]
-        return replace(
-            self,
-            **{attribute: getattr(defaults, attribute) for attribute in attributes},
-            inert=tuple((name, text) for name, text in self.inert if name not in removed),
-            overrides=self.overrides - removed,
-        )
+    def over(self, defaults: "TopicConfig") -> "TopicConfig":
+        """Give what was set for this topic, and of all else these defaults."""
+        if not self.overrides:
+            return defaults
+        mine = {CONFIGS[name].attribute: self._value(name) for name in self.overrides & CONFIGS.keys()}
+        inert = dict(defaults.inert) | {name: text for name, text in self.inert if name in self.overrides}
+        return replace(defaults, **mine, inert=tuple(sorted(inert.items())), overrides=self.overrides)
 
-    def entries(self, defaults: "TopicConfig") -> Iterable["ConfigEntry"]:
-        """List every config, also those without effect, by name: its value, its default, and who set it."""
-        mine, theirs, inert = _values(self), _values(defaults), dict(self.inert)
+    def entries(self) -> Iterable["ConfigEntry"]:
+        """List every config, also those without effect, by name, with its value and who set it."""
+        values = self.as_mapping()
         for name in sorted(CONFIGS.keys() | INERT_CONFIGS.keys()):
             definition = CONFIGS.get(name) or INERT_CONFIGS[name]
-            if isinstance(definition, InertConfig):
-                default, has_effect = definition.default, False
-                value = inert.get(name, default)
-            else:
-                value, default, has_effect = mine[name], theirs[name], True
-            is_override = name in self.overrides
-            yield ConfigEntry(name, definition.kind, value, default, is_override, has_effect, definition.allowed)
+            value = values[name] if name in values else INERT_CONFIGS[name].default
+            has_effect = name in CONFIGS
+            yield ConfigEntry(name, definition.kind, value, name in self.overrides, has_effect, definition.allowed)
 
     @property
     def compacts(self) -> bool:
@@ -122,11 +115,10 @@ class TopicConfig:
 
     def as_mapping(self) -> dict[str, str]:
         """Give every config that has an effect or was set, by Kafka's name, as text."""
-        return _values(self) | dict(self.inert)
+        return {name: str(self._value(name)) for name in CONFIGS} | dict(self.inert)
 
-
-def _values(config: TopicConfig) -> dict[str, str]:
-    return {name: str(getattr(config, definition.attribute)) for name, definition in CONFIGS.items()}
+    def _value(self, name: str) -> Any:
+        return getattr(self, CONFIGS[name].attribute)
 
 
 class ConfigEntry(NamedTuple):
@@ -135,7 +127,6 @@ class ConfigEntry(NamedTuple):
     name: str
     kind: str
     value: str
-    default: str
     is_override: bool
     has_effect: bool
     allowed: str
@@ -188,16 +179,18 @@ def _ratio(attribute: str) -> ConfigDefinition:
 def _cleanup_policy(attribute: str) -> ConfigDefinition:
     """Read a list without an order or repetitions, and keep it in the order in which it came, as Kafka does.
 
-    An empty list, which Kafka 4 takes for a log that is never cleaned, is refused: RAM has an end.
+    An empty list is a log that is never cleaned, since Kafka 4.
     """
 
     def parse(text: str) -> str:
-        policies = [policy.strip() for policy in text.split(",")]
+        policies = [policy.strip() for policy in text.split(",")] if text else []
         if not {"compact", "delete"}.issuperset(policies):
             raise ValueError(text)
         return ",".join(dict.fromkeys(policies))
 
-    return ConfigDefinition("list", attribute, parse, "delete, compact, or both: compact,delete")
+    return ConfigDefinition(
+        "list", attribute, parse, "delete, compact, both (compact,delete), or nothing: then it is never cleaned"
+    )
 
 
 CONFIGS: dict[str, ConfigDefinition] = {

@@ -49,7 +49,7 @@ class Appender:
         """Append records, all of them or none, and say where each came to lie.
 
         Raises:
-            InvalidRecord, RecordTooLarge, MemoryLimitReached: nothing was appended.
+            InvalidRecord, InvalidTimestamp, RecordTooLarge, MemoryLimitReached: nothing was appended.
         """
         now_ms = self._clock.now_ms()
         check_records(topic.name, len(topic.logs), topic.config, records, now_ms)

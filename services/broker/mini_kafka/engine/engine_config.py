@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from mini_kafka.core.fetch_session import MAX_SESSIONS
+from mini_kafka.core.fetch_session import MAX_KEPT_PARTITIONS, MAX_SESSIONS
 from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.offsets import MAX_GROUPS, MAX_OFFSETS
+from mini_kafka.core.producer_sequences import MAX_NAMED_PRODUCERS
+from mini_kafka.core.producer_states import EXPIRATION_MS, MAX_PRODUCERS
 from mini_kafka.core.share_group import MAX_DELIVERY_COUNT, MAX_IN_FLIGHT
 from mini_kafka.core.topic import MAX_PARTITIONS
 from mini_kafka.core.topic_config import TopicConfig
@@ -28,6 +30,10 @@ class EngineConfig:
     max_wait_ms: int = MAX_WAIT_MS
     max_decompressed_bytes: int = MAX_DECOMPRESSED_BYTES
     max_fetch_sessions: int = MAX_SESSIONS
+    max_fetch_session_partitions: int = MAX_KEPT_PARTITIONS
+    max_producers: int = MAX_PRODUCERS
+    producer_expiration_ms: int = EXPIRATION_MS
+    max_named_producers: int = MAX_NAMED_PRODUCERS
     share_max_delivery_count: int = MAX_DELIVERY_COUNT
     share_max_in_flight: int = MAX_IN_FLIGHT
     share_max_lock_ms: int = MAX_LOCK_MS

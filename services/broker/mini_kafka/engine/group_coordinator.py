@@ -43,7 +43,7 @@ class GroupCoordinator:
 
         Raises:
             InvalidGroupName, InvalidSessionTimeout, GroupFull, InconsistentGroupProtocol, UnknownMember, MemberFenced,
-            GroupKindConflict, GroupLimitReached, BrokerStopping: it is not in.
+            GroupKindConflict, GroupLimitReached, GroupMemoryReached, BrokerStopping: it is not in.
             MemberIdRequired: it has to join again with the id that this names.
             RebalanceInProgress: it has joined once more meanwhile, and that call is answered.
         """
@@ -64,11 +64,15 @@ class GroupCoordinator:
         """Give a group, and make it if it is not there; its offsets are looked at now and then.
 
         Raises:
-            GroupLimitReached: it would be one group too many.
+            GroupLimitReached, GroupMemoryReached: it would be one group too many.
         """
         known = self._groups.find(name)
         if known is not None:
             return known
+        dropped = self._groups.make_room()
+        if dropped is not None:
+            self._deadlines.set(dropped, None)
+            self._sweeps.set(dropped.name, None)
         group = self._groups.open(name)
         self._sweeps.set(name, self._clock.now_ms() + SWEEP_MS)
         return group
@@ -169,6 +173,12 @@ class GroupCoordinator:
 
     def _changed(self, group: ConsumerGroup) -> None:
         self._deadlines.set(group, group.cycle.next_deadline_ms)
+        self.forget_unused(group.name)
+
+    def forget_unused(self, name: str) -> None:
+        """Let go of a group that a refused call has made, or that gave an id out with which nobody came."""
+        if self._groups.forget_unused(name):
+            self._sweeps.set(name, None)
 
     def _expire(self, group: ConsumerGroup) -> None:
         group.cycle.expire(self._clock.now_ms())

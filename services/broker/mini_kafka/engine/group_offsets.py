@@ -12,6 +12,7 @@ from mini_kafka.core.errors import (
     BrokerError,
     CommitMetadataTooLarge,
     GroupIsSubscribed,
+    GroupMemoryReached,
     GroupNotEmpty,
     GroupNotFound,
     InvalidGroupName,
@@ -61,8 +62,20 @@ class GroupOffsets:
             GroupLimitReached, OffsetLimitReached: nothing was committed.
         """
         refused = self._unknown(wanted)
-        if len(refused) == len(wanted):
-            return refused
+        if len(refused) < len(wanted):
+            try:
+                self._commit(name, place, wanted, refused)
+            finally:
+                self._coordinator.forget_unused(name)
+        return refused
+
+    def _commit(
+        self,
+        name: str,
+        place: Place,
+        wanted: Mapping[TopicPartition, OffsetAndMetadata],
+        refused: dict[TopicPartition, BrokerError],
+    ) -> None:
         self._check(name, place)
         self._offsets.check_room(name, [it for it in wanted if it not in refused and wanted[it].offset >= 0])
         now_ms = self._clock.now_ms()
@@ -75,8 +88,10 @@ class GroupOffsets:
             elif offset < 0:  # what Kafka answers to who has committed nothing
                 self._offsets.forget(name, partition)
             else:
-                self._offsets.commit(name, partition, offset, CommitDetails(leader_epoch, metadata, now_ms))
-        return refused
+                try:
+                    self._offsets.commit(name, partition, offset, CommitDetails(leader_epoch, metadata, now_ms))
+                except GroupMemoryReached as error:
+                    refused[partition] = error
 
     def _check(self, name: str, place: Place) -> None:
         """Refuse the commit of somebody who is no member of this generation, or no member while there are some."""

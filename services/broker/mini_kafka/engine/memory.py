@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
-from mini_kafka.core.consumer_groups import ConsumerGroups
+from mini_kafka.core.consumer_groups import ConsumerGroups, group_memory
 from mini_kafka.core.errors import BrokerStopping, OffsetOutOfRange, TopicExists, UnknownTopic
 from mini_kafka.core.memory_budget import MemoryBudget
 from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
@@ -20,6 +20,7 @@ from mini_kafka.core.registered_consumer import RegisteredConsumers
 from mini_kafka.core.share_group import ShareGroups
 from mini_kafka.core.topic import Topic, Topics, check_name
 from mini_kafka.core.topic_config import TopicConfig
+from mini_kafka.core.topic_defaults import TopicDefaults
 from mini_kafka.engine.appender import Appender, with_partitions
 from mini_kafka.engine.batch_reader import BatchReader
 from mini_kafka.engine.calls import Calls
@@ -73,9 +74,11 @@ class MemoryEngine:
         self._epoch = secrets.token_hex(8)
         self._budget = MemoryBudget(config.memory_limit)
         self._topics = Topics(self._budget, config.max_partitions)
-        self._offsets = CommittedOffsets(config.max_groups, config.max_offsets)
+        memory_of_groups = group_memory(config.group_limits)
+        self._topic_defaults = TopicDefaults(config.topic_defaults)
+        self._offsets = CommittedOffsets(config.max_groups, config.max_offsets, memory_of_groups)
         self._consumers = RegisteredConsumers(self._offsets)
-        self._sequences: ProducerSequences[Sequence[Appended]] = ProducerSequences()
+        self._sequences: ProducerSequences[Sequence[Appended]] = ProducerSequences(config.max_named_producers)
         self._waiters = Waiters(clock, config.max_wait_ms)
         self._sweeper = RetentionSweeper(clock, self._topics)
         self._compactor = Compactor(clock, self._topics, config.memory_limit, config.max_decompressed_bytes)
@@ -83,7 +86,7 @@ class MemoryEngine:
         self._reader = Reader(self._topics, self._waiters, batches)
         offset_calls = Calls()
         share_groups = ShareGroups(self._offsets, config.share_max_delivery_count, config.share_max_in_flight)
-        self._consumer_groups = ConsumerGroups(self._offsets, config.group_limits, config.max_groups)
+        self._consumer_groups = ConsumerGroups(self._offsets, config.group_limits, config.max_groups, memory_of_groups)
         self._shared = SharedGroups(
             self._topics, share_groups, self._waiters, clock, self._reader, offset_calls, self._consumer_groups,
             max_lock_ms=config.share_max_lock_ms,
@@ -146,7 +149,7 @@ class MemoryEngine:
         return describe(self._create(name, partitions, configs or {}))
 
     def _create(self, name: str, partitions: int | None, configs: Mapping[str, str]) -> Topic:
-        config = self._config.topic_defaults.with_changes(configs)
+        config = self._topic_defaults.config.with_changes(configs)
         count = self._config.num_partitions if partitions is None else partitions
         topic = self._topics.create(name, uuid4(), config, count)
         logger.info("topic %s created with %d partition%s", name, count, "" if count == 1 else "s")

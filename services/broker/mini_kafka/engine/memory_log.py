@@ -1,9 +1,12 @@
 """The memory engine with what only the Kafka listener asks: `LogEngine`, answered from the core."""
 
+import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from uuid import UUID, uuid4
 
+from mini_kafka.core.fetch_session import FetchSessions
+from mini_kafka.core.producer_states import ProducerStates
 from mini_kafka.core.topic import Topic
 from mini_kafka.engine.batch_reader import BatchReader
 from mini_kafka.engine.clock import Clock
@@ -25,10 +28,13 @@ class MemoryLogEngine(MemoryEngine):
             self._topics, self._budget, self._appender, BatchReader(config.max_decompressed_bytes), self._sweeper,
             self._waiters, self._clock,
             max_decompressed_bytes=config.max_decompressed_bytes,
-            max_fetch_sessions=config.max_fetch_sessions,
+            producers=ProducerStates(self._budget, config.max_producers, config.producer_expiration_ms),
+            sessions=FetchSessions(
+                lambda: secrets.randbelow(2**31), config.max_fetch_sessions, config.max_fetch_session_partitions
+            ),
         )  # fmt: skip
         self.topic_admin = MemoryTopicAdmin(
-            self._topics, config.topic_defaults, config.num_partitions, self._reconfigure
+            self._topics, self._topic_defaults, config.num_partitions, self._reconfigure
         )
         self._cluster_id = "M" + urlsafe_b64encode(uuid4().bytes).decode()[:21]
         self.coordinator = GroupCoordinator(self._clock, self._consumer_groups, self._shared)

@@ -7,8 +7,8 @@ is the engine's: a call with `wait_ms` ends at the first record, or when the tim
 On a Kafka cluster every call may also raise `ClusterUnavailable` or `ClusterRefused`, and some mean what a cluster can:
 `produce` is all or none only as far as its check goes (`PartlyAppended` says the rest; after `ClusterUnavailable`
 nobody knows), takes no `sequence` and no timestamp 0, and may go by the partitions of five seconds ago. Ends are those
-of committed records; `record_count` counts offsets. Another gateway sees a change of a topic a little later, and may
-come between its check and its doing. Limits and defaults of topics are the cluster's, and so is `epoch`.
+of committed records; `record_count` counts offsets. Another gateway may come between a change's check and its doing, and
+sees it a little later. A topic's limits and defaults are the cluster's, and so is `epoch`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -226,16 +226,16 @@ class Engine(Protocol):
         create: bool = False,
         sequence: ProducerSequence | None = None,
     ) -> Sequence[Appended]:
-        """Append records, all of them or none (see above for a cluster), and say where each came to lie.
+        """Append records, all of them or none (on a cluster: see above), and say where each came to lie.
 
         A record that names no partition goes where Kafka's default partitioner puts its key, and those of one call
         without a key to one partition. With `create`, a missing topic is made, as `ensure_topic` makes one that
         is only needed. A request whose `sequence` was answered before gets that answer again.
 
         Raises:
-            UnknownTopic, InvalidTopic, InvalidRecord, RecordTooLarge, MemoryLimitReached, BrokerStopping,
-            PartitionLimitReached, SequenceGap, ProducerFenced, ProduceQueueFull, NotOnCluster: nothing was appended.
-            PartlyAppended: some records were, and it names them.
+            UnknownTopic, InvalidTopic, InvalidRecord, InvalidTimestamp, RecordTooLarge, MemoryLimitReached,
+            BrokerStopping, PartitionLimitReached, SequenceGap, ProducerFenced, ProduceQueueFull, NotOnCluster:
+            nothing was appended. PartlyAppended: some records were, and it names them.
         """
 
     async def read(

@@ -66,7 +66,8 @@ class MemoryRawLog:
         clock: Clock,
         *,
         max_decompressed_bytes: int,
-        max_fetch_sessions: int,
+        producers: ProducerStates,
+        sessions: FetchSessions,
     ) -> None:
         self._topics = topics
         self._budget = budget
@@ -76,10 +77,10 @@ class MemoryRawLog:
         self._waiters = waiters
         self._clock = clock
         self._max_decompressed_bytes = max_decompressed_bytes
-        self._producers = ProducerStates(budget)
+        self._producers = producers
         # Another life of the broker must not give an id to somebody that a producer of this one goes on using.
         self._next_producer_id = secrets.randbelow(2**40)
-        self.sessions = FetchSessions(lambda: secrets.randbelow(2**31), max_fetch_sessions)
+        self.sessions = sessions
 
     def now_ms(self) -> int:
         """Give the time by which the engine goes."""
@@ -205,7 +206,7 @@ class MemoryRawLog:
     def delete_records(self, caller: Caller, topic: str, partition: int, before: int) -> int:
         """Forget the records below an offset, -1 for all of them, and give the new log start offset."""
         target, log = self._log(topic, partition)
-        if not target.config.deletes:
+        if target.config.compacts and not target.config.deletes:
             raise RecordsNotDeletable(topic)
         offset = log.high_watermark if before == ALL_RECORDS else before
         if not 0 <= offset <= log.high_watermark:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mini_kafka.core import record_batch
-from mini_kafka.core.errors import InvalidRecord, RecordTooLarge
+from mini_kafka.core.errors import InvalidRecord, InvalidTimestamp, RecordTooLarge
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.core.topic_config import TopicConfig
 
@@ -14,7 +14,7 @@ def check_records(topic: str, partitions: int, config: TopicConfig, records: Seq
     """Refuse a record that its topic cannot hold, at this time.
 
     Raises:
-        InvalidRecord: the text says which and why.
+        InvalidRecord, InvalidTimestamp: the text says which and why.
         RecordTooLarge: key and value alone are over the limit.
     """
     max_bytes = config.max_message_bytes
@@ -27,9 +27,9 @@ def check_records(topic: str, partitions: int, config: TopicConfig, records: Seq
         if partition is not None and not 0 <= partition < partitions:
             raise InvalidRecord(index, f"is for partition {partition}, and topic {topic!r} has 0 to {partitions - 1}")
         if timestamp_ms is not None and not 0 <= timestamp_ms <= MAX_TIMESTAMP_MS:
-            raise InvalidRecord(index, f"has the timestamp {timestamp_ms}: it is milliseconds since 1970, from 0 on")
+            raise InvalidTimestamp(index, f"has the timestamp {timestamp_ms}: it is milliseconds since 1970, from 0 on")
         if timestamp_ms is not None and not earliest <= timestamp_ms <= latest:
-            raise InvalidRecord(
+            raise InvalidTimestamp(
                 index,
                 f"has the timestamp {timestamp_ms}, and topic {topic!r} takes {earliest} to {latest} now: see its"
                 " message.timestamp.before.max.ms and message.timestamp.after.max.ms",

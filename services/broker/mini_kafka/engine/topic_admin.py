@@ -1,5 +1,9 @@
-"""Topics as Kafka's administrators see them: what would be refused, every config, and changes of single configs."""
+"""Topics as Kafka's administrators see them: what would be refused, every config, and changes of single configs.
 
+A change has a topic as its target, or a scope: then it is one of the defaults of all topics.
+"""
+
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +12,12 @@ from typing import Protocol
 from mini_kafka.core.errors import InvalidConfig
 from mini_kafka.core.inert_configs import INERT_CONFIGS
 from mini_kafka.core.topic import Topic, Topics
-from mini_kafka.core.topic_config import CONFIGS, ConfigEntry, TopicConfig
+from mini_kafka.core.topic_config import CONFIGS, TopicConfig
+from mini_kafka.core.topic_defaults import Scope, TopicDefaults
+from mini_kafka.engine.pace import Pace
+
+TOPICS_AT_ONCE = 100
+"""Topics that get other defaults before others get their turn: a millisecond."""
 
 
 class Operation(Enum):
@@ -46,9 +55,6 @@ class TopicAdmin(Protocol):
             UnknownTopic, InvalidPartitions, PartitionLimitReached.
         """
 
-    def entries(self, config: TopicConfig) -> Sequence[ConfigEntry]:
-        """List every config, also those without effect, beside the broker's defaults."""
-
     def topic_config(self, name: str) -> TopicConfig:
         """Give a topic's configs.
 
@@ -56,16 +62,24 @@ class TopicAdmin(Protocol):
             UnknownTopic: it does not exist.
         """
 
-    def change_configs(self, name: str, changes: Sequence[ConfigChange], *, validate_only: bool = False) -> None:
-        """Change some configs of a topic.
+    @property
+    def changed_defaults(self) -> Mapping[Scope, Mapping[str, str]]:
+        """What was changed of the defaults of all topics since the start, for whom."""
+
+    async def change_configs(
+        self, target: str | Scope, changes: Sequence[ConfigChange], *, validate_only: bool = False
+    ) -> None:
+        """Change some configs of a topic, or of the defaults of all topics.
 
         Raises:
             UnknownTopic: it does not exist.
             InvalidConfig: a name or a value is not allowed, or a list's operation is asked of something else.
         """
 
-    def replace_configs(self, name: str, configs: Mapping[str, str], *, validate_only: bool = False) -> None:
-        """Give a topic these configs, and the broker's defaults for all others.
+    async def replace_configs(
+        self, target: str | Scope, configs: Mapping[str, str], *, validate_only: bool = False
+    ) -> None:
+        """Have these configs set for a topic, or as defaults of all topics, and no others.
 
         Raises:
             UnknownTopic: it does not exist.
@@ -79,7 +93,7 @@ class MemoryTopicAdmin:
     def __init__(
         self,
         topics: Topics,
-        defaults: TopicConfig,
+        defaults: TopicDefaults,
         default_partitions: int,
         reconfigure: Callable[[Topic, TopicConfig], None],
     ) -> None:
@@ -92,39 +106,64 @@ class MemoryTopicAdmin:
         """Refuse a topic as `create_topic` does, or say what it would be."""
         count = self._default_partitions if partitions is None else partitions
         self._topics.check_new(name, count)
-        return count, self._defaults.with_changes(configs)
+        return count, self._defaults.config.with_changes(configs)
 
     def check_more_partitions(self, name: str, total: int) -> None:
         """Refuse more partitions as `alter_topic` does, and add none."""
         self._topics.check_more(self._topics.get(name), total)
 
-    def entries(self, config: TopicConfig) -> Sequence[ConfigEntry]:
-        """List every config, also those without effect, beside the broker's defaults."""
-        return tuple(config.entries(self._defaults))
-
     def topic_config(self, name: str) -> TopicConfig:
         """Give a topic's configs."""
         return self._topics.get(name).config
 
-    def change_configs(self, name: str, changes: Sequence[ConfigChange], *, validate_only: bool = False) -> None:
-        """Change some configs of a topic."""
-        topic = self._topics.get(name)
-        config = topic.config.with_defaults(
-            (change.name for change in changes if change.operation is Operation.DELETE), self._defaults
-        )
-        has = config.as_mapping()
-        config = config.with_changes(
-            {change.name: _changed(change, has) for change in changes if change.operation is not Operation.DELETE}
-        )
+    @property
+    def changed_defaults(self) -> Mapping[Scope, Mapping[str, str]]:
+        """What was changed of the defaults of all topics since the start, for whom."""
+        return self._defaults.changed
+
+    async def change_configs(
+        self, target: str | Scope, changes: Sequence[ConfigChange], *, validate_only: bool = False
+    ) -> None:
+        """Change some configs of a topic, or of the defaults of all topics."""
+        wanted, below = self._set_for(target)
+        has = below.as_mapping() | wanted
+        for change in changes:
+            if change.operation is Operation.DELETE:
+                wanted.pop(change.name, None)
+            else:
+                wanted[change.name] = _changed(change, has)
+        await self.replace_configs(target, wanted, validate_only=validate_only)
+
+    def _set_for(self, target: str | Scope) -> tuple[dict[str, str], TopicConfig]:
+        """Give what was set there, and what counts where nothing was."""
+        if isinstance(target, Scope):
+            return dict(self._defaults.changed[target]), self._defaults.at_start
+        config = self._topics.get(target).config
+        values = config.as_mapping()
+        return {name: values[name] for name in config.overrides}, self._defaults.config
+
+    async def replace_configs(
+        self, target: str | Scope, configs: Mapping[str, str], *, validate_only: bool = False
+    ) -> None:
+        """Have these configs set for a topic, or as defaults of all topics, and no others."""
+        if isinstance(target, Scope):
+            if validate_only:
+                self._defaults.check(target, configs)
+                return
+            self._defaults.change(target, configs)
+            await asyncio.shield(self._follow_defaults())  # all topics, also when the client has hung up
+            return
+        topic = self._topics.get(target)
+        config = self._defaults.config.with_changes(configs)
         if not validate_only:
             self._reconfigure(topic, config)
 
-    def replace_configs(self, name: str, configs: Mapping[str, str], *, validate_only: bool = False) -> None:
-        """Give a topic these configs, and the broker's defaults for all others."""
-        topic = self._topics.get(name)
-        config = self._defaults.with_changes(configs)
-        if not validate_only:
-            self._reconfigure(topic, config)
+    async def _follow_defaults(self) -> None:
+        """Let every topic see the defaults as they are now, in slices."""
+        pace = Pace(TOPICS_AT_ONCE)
+        for topic in list(self._topics):
+            await pace.step()
+            self._reconfigure(topic, topic.config.over(self._defaults.config))
 
 
 def _changed(change: ConfigChange, has: Mapping[str, str]) -> str:

@@ -40,10 +40,7 @@ def build_app(engine: Engine, bounds: Bounds, measures: Measures) -> tuple[FastA
         redirect_slashes=False,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    app.state.engine = engine
-    app.state.bounds = bounds
-    app.state.measures = measures
-    app.state.one_scrape = asyncio.Lock()
+    attach(app, engine, bounds, measures)
     for routes in (operations, metrics, guide, topics, produce, read, groups, errors):
         app.include_router(routes.router, responses=EVERYWHERE)
     add_docs_page(app)
@@ -53,6 +50,14 @@ def build_app(engine: Engine, bounds: Bounds, measures: Measures) -> tuple[FastA
         app.add_exception_handler(kind, _refused)
     app.add_exception_handler(Exception, _failed)
     return app, operations.HOT | guide.HOT | produce.HOT | read.HOT | groups.HOT
+
+
+def attach(app: FastAPI, engine: Engine, bounds: Bounds, measures: Measures) -> None:
+    """Tell the application whom its routes ask: it has no other state."""
+    app.state.engine = engine
+    app.state.bounds = bounds
+    app.state.measures = measures
+    app.state.one_scrape = asyncio.Lock()
 
 
 def _refused_by_http(request: Request, error: Exception) -> Response:

@@ -194,6 +194,11 @@ CORE_ERRORS: Mapping[type[core.BrokerError], ErrorKind] = {
         "Delete groups or topics that nobody needs, let groups read topics of fewer partitions, or raise the limit.",
         ("MINI_KAFKA_MAX_COMMITTED_OFFSETS",),
     ),
+    core.GroupMemoryReached: ErrorKind(
+        "GROUP_MEMORY_REACHED", HTTPStatus.TOO_MANY_REQUESTS, "The groups hold too much memory",
+        "Delete groups that nobody needs, use shorter names, or raise the limit.",
+        ("MINI_KAFKA_MAX_GROUP_BYTES",),
+    ),
     core.MemberLimitReached: ErrorKind(
         "GROUP_MAX_SIZE_REACHED", HTTPStatus.TOO_MANY_REQUESTS, "The group would have too many members",
         "Wait until a member has done its records or ends its call, let it ask for more records at a time, or raise"
@@ -216,6 +221,13 @@ CORE_ERRORS: Mapping[type[core.BrokerError], ErrorKind] = {
     core.InvalidRecord: ErrorKind(
         "INVALID_RECORD", HTTPStatus.UNPROCESSABLE_ENTITY, "The topic does not take this record",
         "The detail names the record, counted from 0, and why; nothing of the request was appended.",
+    ),
+    core.InvalidTimestamp: ErrorKind(
+        "INVALID_TIMESTAMP", HTTPStatus.UNPROCESSABLE_ENTITY, "The topic does not take this record's time",
+        "The detail names the record, counted from 0, and its time; nothing of the request was appended. Send"
+        " milliseconds since 1970 near the broker's time, or change the topic's message.timestamp.before.max.ms or"
+        " message.timestamp.after.max.ms.",
+        ("MINI_KAFKA_LOG_MESSAGE_TIMESTAMP_BEFORE_MAX_MS", "MINI_KAFKA_LOG_MESSAGE_TIMESTAMP_AFTER_MAX_MS"),
     ),
     core.RecordTooLarge: ErrorKind(
         "MESSAGE_TOO_LARGE", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "A record is too large",

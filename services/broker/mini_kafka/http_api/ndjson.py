@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from starlette.types import Receive
 
-from mini_kafka.core.errors import BrokerError, InvalidRecord, RecordTooLarge
+from mini_kafka.core.errors import BrokerError, InvalidRecord, InvalidTimestamp, RecordTooLarge
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Appended
 from mini_kafka.http_api.aside import INLINE_BODY_BYTES, aside
@@ -105,7 +105,7 @@ async def _append(call: Call, topic: str, batch: Sequence[tuple[int, bytes | Non
     while good:
         try:
             places = await call.engine.produce(call.caller, topic, [record for _, record in good], create=True)
-        except (InvalidRecord, RecordTooLarge) as error:
+        except (InvalidRecord, InvalidTimestamp, RecordTooLarge) as error:
             line, _ = good.pop(error.index)  # the others may be good all the same
             done[line] = LineDone(line, reason=_of_a_line(error))
         except BrokerError as error:
@@ -117,7 +117,7 @@ async def _append(call: Call, topic: str, batch: Sequence[tuple[int, bytes | Non
     return [done[line] for line, _ in batch]
 
 
-def _of_a_line(error: InvalidRecord | RecordTooLarge) -> str:
+def _of_a_line(error: InvalidRecord | InvalidTimestamp | RecordTooLarge) -> str:
     """Say it of the line: its index in the batch means nothing to whoever sent it."""
     return f"the record {str(error).removeprefix(f'record {error.index} ')}"
 

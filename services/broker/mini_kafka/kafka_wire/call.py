@@ -6,7 +6,9 @@ from typing import NamedTuple, TypeAlias
 
 from mini_kafka.engine.log_port import LogEngine
 from mini_kafka.engine.port import Caller
-from mini_kafka.kafka_wire.config_answers import BrokerSetting
+from mini_kafka.kafka_wire.bounds import AnswerMemory, WireLimits
+from mini_kafka.kafka_wire.config_answers import BrokerConfigs, BrokerSetting
+from mini_kafka.kafka_wire.primitives import MAX_ELEMENTS
 from mini_kafka.listening import Address
 
 DOOR = "kafka"
@@ -46,6 +48,8 @@ class Request(NamedTuple):
     correlation_id: int
     client_id: str | None
     body: memoryview
+    max_elements: int = MAX_ELEMENTS
+    """How many array elements and tagged fields it may have."""
 
     @property
     def is_flexible(self) -> bool:
@@ -74,6 +78,8 @@ class Connection:
     identity: BrokerIdentity
     advertised: Address
     peer: str
+    answers: AnswerMemory = field(default_factory=lambda: AnswerMemory(WireLimits()), compare=False)
+    """What answers of all connections hold, which says how much a fetch may give."""
 
 
 class Call(NamedTuple):
@@ -91,6 +97,11 @@ class Call(NamedTuple):
     def engine(self) -> LogEngine:
         """Whom to ask."""
         return self.connection.engine
+
+    @property
+    def broker_configs(self) -> BrokerConfigs:
+        """The broker's configs as they are now."""
+        return BrokerConfigs(self.connection.identity.configs, self.engine.topic_admin.changed_defaults)
 
     @property
     def caller(self) -> Caller:

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
+from itertools import dropwhile
 from typing import Any, NamedTuple
 
-from mini_kafka.core.topic_config import ConfigEntry
+from mini_kafka.core.inert_configs import INERT_CONFIGS
+from mini_kafka.core.topic_config import CONFIGS, ConfigEntry
+from mini_kafka.core.topic_defaults import Scope
 
-TOPIC_OVERRIDE, BROKER_SETTING, DEFAULT = 1, 4, 5
+TOPIC_OVERRIDE, OF_THIS_BROKER, OF_EVERY_BROKER, BROKER_SETTING, DEFAULT = range(1, 6)
 TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
 """The types of resources that have configs."""
 
@@ -36,16 +39,24 @@ _BROKER_NAMES = {
     "unclean.leader.election.enable": "unclean.leader.election.enable",
 }
 
+# Names in larger units, from which Kafka takes a value where the finest has none.
+_COARSER_NAMES = {
+    "log.flush.interval.ms": ("log.flush.scheduler.interval.ms",),
+    "log.retention.ms": ("log.retention.minutes", "log.retention.hours"),
+    "log.roll.jitter.ms": ("log.roll.jitter.hours",),
+    "log.roll.ms": ("log.roll.hours",),
+}
 
 NO_EFFECT = "Shown as Kafka shows it, and without effect: there is one broker, and its log lies in memory."
 ONLY_AT_START = "It does not change while the broker runs."
 
 
 class BrokerSetting(NamedTuple):
-    """One of the broker's own settings, as text, whether somebody set it, and what it is for."""
+    """One of the broker's own settings, as text, whether somebody set it, its default, and what it is for."""
 
     value: str
     is_set: bool
+    default: str
     documentation: str = ""
 
 
@@ -60,35 +71,91 @@ def _kafka_defaults() -> Mapping[str, tuple[str, str | None]]:
     return {name: (kind, default[0] if default else None) for name, kind, *default in rows}
 
 
-def broker_entries(settings: Mapping[str, BrokerSetting], *, synonyms: bool) -> Iterable[dict[str, Any]]:
-    """Describe the broker's configs; none can be changed while it runs."""
-    for name, (kind, default) in _kafka_defaults().items():
-        setting = settings.get(name)
-        is_set = setting is not None and setting.is_set
-        # What nobody set and Kafka has no default for comes from another name there: hours for milliseconds.
-        value = default if setting is None or not (is_set or (default and setting.value)) else setting.value
-        documentation = NO_EFFECT if setting is None else f"{setting.documentation} {ONLY_AT_START}"
-        source = BROKER_SETTING if is_set else DEFAULT
-        own = [{"name": name, "value": value, "source": source}] if value is not None else []
-        described = _entry(name, kind, value, source, own if synonyms else [], read_only=True)
-        yield described | {"documentation": documentation}
+def is_broker_config(name: str) -> bool:
+    """Tell whether Kafka's broker has a config of this name."""
+    return name in _kafka_defaults()
+
+
+@cache
+def topic_names() -> Mapping[str, str]:
+    """Map the broker's names for the defaults of topics to the topics' names: they change while the broker runs."""
+    named = {_BROKER_NAMES.get(name, f"log.{name}"): name for name in CONFIGS.keys() | INERT_CONFIGS.keys()}
+    return {name: topic_name for name, topic_name in named.items() if name in _kafka_defaults()}
+
+
+class BrokerConfigs:
+    """The broker's configs at one moment: what it was started with, and changed since, by topics' names."""
+
+    def __init__(self, settings: Mapping[str, BrokerSetting], changed: Mapping[Scope, Mapping[str, str]]) -> None:
+        self.settings = settings
+        self.changed = changed
+        self._sources: dict[str, list[dict[str, Any]]] = {}
+
+    def sources(self, name: str) -> list[dict[str, Any]]:
+        """List a config's values, the one that counts first: Kafka's synonyms."""
+        if name not in self._sources:
+            self._sources[name] = self._find_sources(name)
+        return self._sources[name]
+
+    def _find_sources(self, name: str) -> list[dict[str, Any]]:
+        setting, found = self.settings.get(name), []
+        for scope, source in ((Scope.THIS_BROKER, OF_THIS_BROKER), (Scope.EVERY_BROKER, OF_EVERY_BROKER)):
+            value = self.changed[scope].get(topic_names().get(name, ""))
+            if value is not None:
+                found.append((name, value, source))
+        if setting is not None and setting.is_set:
+            found.append((name, setting.value, BROKER_SETTING))
+        for coarser in (name, *_COARSER_NAMES.get(name, ())):
+            default = _default(coarser, self.settings.get(coarser))
+            if default is not None:
+                found.append((coarser, default, DEFAULT))
+        found = list(dropwhile(lambda one: one[0] != name, found))  # as Kafka does: a coarser name alone says nothing
+        return [{"name": name, "value": value, "source": source} for name, value, source in found]
+
+
+def _default(name: str, setting: BrokerSetting | None) -> str | None:
+    _, default = _kafka_defaults().get(name, ("", None))
+    return setting.default if default and setting is not None and setting.default else default
+
+
+def broker_entries(configs: BrokerConfigs, *, synonyms: bool) -> Iterable[dict[str, Any]]:
+    """Describe the broker's configs: those that are defaults of topics can be changed while it runs."""
+    for name, (kind, _) in _kafka_defaults().items():
+        sources = configs.sources(name)
+        value, source = (sources[0]["value"], sources[0]["source"]) if sources else (None, DEFAULT)
+        read_only = name not in topic_names()
+        described = _entry(name, kind, value, source, sources if synonyms else [], read_only=read_only)
+        yield described | {"documentation": _documentation(name, configs.settings.get(name))}
+
+
+def every_broker_entries(configs: BrokerConfigs, *, synonyms: bool) -> Iterable[dict[str, Any]]:
+    """Describe what was changed for every broker, and nothing else."""
+    for name, topic_name in topic_names().items():
+        value = configs.changed[Scope.EVERY_BROKER].get(topic_name)
+        if value is not None:
+            own = [{"name": name, "value": value, "source": OF_EVERY_BROKER}]
+            kind, _ = _kafka_defaults()[name]
+            described = _entry(name, kind, value, OF_EVERY_BROKER, own if synonyms else [], read_only=False)
+            yield described | {"documentation": _documentation(name, configs.settings.get(name))}
+
+
+def _documentation(name: str, setting: BrokerSetting | None) -> str:
+    topic_name = topic_names().get(name)
+    if topic_name in CONFIGS:
+        return f"The {topic_name} of every topic that has none of its own."
+    return NO_EFFECT if setting is None else f"{setting.documentation} {ONLY_AT_START}"
 
 
 def topic_entries(
-    entries: Iterable[ConfigEntry], settings: Mapping[str, BrokerSetting], *, synonyms: bool = False
+    entries: Iterable[ConfigEntry], configs: BrokerConfigs, *, synonyms: bool = False
 ) -> Iterable[dict[str, Any]]:
     """Describe a topic's configs, each with where its value comes from."""
     for entry in entries:
-        broker_name = _BROKER_NAMES.get(entry.name, f"log.{entry.name}")
-        broker = settings.get(broker_name)
-        below = BROKER_SETTING if broker is not None and broker.is_set else DEFAULT
-        chain = [{"name": entry.name, "value": entry.value, "source": TOPIC_OVERRIDE}] if entry.is_override else []
-        # Kafka names no default that stands under another name: log.retention.ms has none, log.retention.hours has.
-        _, default = _kafka_defaults().get(broker_name, ("", None))
-        if default is not None or below == BROKER_SETTING:
-            chain += [{"name": broker_name, "value": entry.default, "source": below}]
-        source = TOPIC_OVERRIDE if entry.is_override else below
-        described = _entry(entry.name, entry.kind, entry.value, source, chain if synonyms else [], read_only=False)
+        sources = configs.sources(_BROKER_NAMES.get(entry.name, f"log.{entry.name}"))
+        if entry.is_override:
+            sources = [{"name": entry.name, "value": entry.value, "source": TOPIC_OVERRIDE}, *sources]
+        source = sources[0]["source"] if sources else DEFAULT
+        described = _entry(entry.name, entry.kind, entry.value, source, sources if synonyms else [], read_only=False)
         takes = f"Takes {entry.allowed}."
         yield described | {"documentation": takes if entry.has_effect else f"{takes} {NO_EFFECT}"}
 

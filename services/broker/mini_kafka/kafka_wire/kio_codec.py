@@ -38,7 +38,8 @@ def read_request(request: Request) -> Any:
     Raises:
         WireError: the body is not what the version of this API says.
     """
-    return read_message(message_type(request.api.name, request.version, "Request"), request.body)
+    entity = message_type(request.api.name, request.version, "Request")
+    return read_message(entity, request.body, request.max_elements)
 
 
 def write_response(api: Api, version: int, values: Mapping[str, Any]) -> bytes:

@@ -13,18 +13,18 @@ from typing import Any, TypeAlias
 
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.message_shape import Entity, FieldShape, shape_of
-from mini_kafka.kafka_wire.primitives import NO_ID, Reader
+from mini_kafka.kafka_wire.primitives import MAX_ELEMENTS, NO_ID, Reader
 
 Step: TypeAlias = Callable[[Reader], Any]
 
 
-def read_message(entity: Entity, data: bytes | memoryview) -> Any:
+def read_message(entity: Entity, data: bytes | memoryview, max_elements: int = MAX_ELEMENTS) -> Any:
     """Read a message; bytes that follow it are passed over.
 
     Raises:
         WireError: it is none of this version, or it has too many elements.
     """
-    return _entity_step(entity)(Reader(data))
+    return _entity_step(entity)(Reader(data, max_elements=max_elements))
 
 
 @cache

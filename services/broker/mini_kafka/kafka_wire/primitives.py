@@ -22,8 +22,9 @@ INT64 = struct.Struct(">q")
 FLOAT64 = struct.Struct(">d")
 
 MAX_ELEMENTS = 100_000
-"""How many array elements and tagged fields one request may have, nested ones included: each becomes a Python object of
-some hundred bytes, and takes some microseconds. Ten times the partitions that a broker has by default."""
+"""How many array elements and tagged fields one request may have, nested ones included, unless the broker is told
+otherwise: each becomes a Python object of some hundred bytes, and takes some microseconds. Ten times the partitions
+that a broker has by default."""
 NO_TAGS = b"\0"
 """An empty set of tagged fields, which ends each structure of a flexible version."""
 NO_ID = UUID(int=0)
@@ -33,12 +34,13 @@ NO_ID = UUID(int=0)
 class Reader:
     """Reads one value after the other, and counts elements; after a `WireError` it is of no use."""
 
-    __slots__ = ("data", "elements", "position")
+    __slots__ = ("data", "elements", "max_elements", "position")
 
-    def __init__(self, data: bytes | memoryview, position: int = 0) -> None:
+    def __init__(self, data: bytes | memoryview, position: int = 0, max_elements: int = MAX_ELEMENTS) -> None:
         self.data = data
         self.position = position
         self.elements = 0
+        self.max_elements = max_elements
 
     @property
     def left(self) -> int:
@@ -152,8 +154,11 @@ class Reader:
     def count(self, elements: int) -> None:
         """Refuse a request with too many elements."""
         self.elements += elements
-        if self.elements > MAX_ELEMENTS:
-            raise WireError(f"a request has more than {MAX_ELEMENTS} elements: send several smaller ones")
+        if self.elements > self.max_elements:
+            raise WireError(
+                f"a request has more than {self.max_elements} elements (MINI_KAFKA_MAX_REQUEST_ELEMENTS):"
+                " send several smaller ones"
+            )
 
     def tag_count(self) -> int:
         """Read how many tagged fields follow."""

@@ -7,12 +7,11 @@ session wants no more data. Nothing is set aside for what a peer only claims to 
 import struct
 from collections.abc import Mapping
 
+from mini_kafka.kafka_wire.bounds import WireLimits
 from mini_kafka.kafka_wire.call import Answer, Api, Request
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader
 
-MAX_WAITING_BYTES = 256 * 1024
-"""What a peer may send ahead while a request of its own is in work: more only costs memory."""
 API_VERSIONS = 18
 LEAST_HEADER_BYTES = 8  # key, version, correlation id
 _SIZE_BYTES = 4
@@ -28,9 +27,9 @@ _OTHER_PROTOCOLS = {
 class Session:
     """The state of one connection: what came and is not taken yet, and the request in work."""
 
-    def __init__(self, apis: Mapping[int, Api], max_request_bytes: int) -> None:
+    def __init__(self, apis: Mapping[int, Api], limits: WireLimits) -> None:
         self._apis = apis
-        self._max_request_bytes = max_request_bytes
+        self._limits = limits
         self._data: bytes | bytearray = b""
         self._start = 0
         self._may_grow = False  # whether `_data` is a bytearray that no request has a view into
@@ -46,7 +45,27 @@ class Session:
     @property
     def wants_data(self) -> bool:
         """Whether the socket should be read: not while a request is in work and enough is waiting behind it."""
-        return self._in_work is None or self.waiting_bytes <= MAX_WAITING_BYTES
+        return self._in_work is None or self.waiting_bytes <= self._limits.ahead_bytes
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the broker owes an answer."""
+        return self._in_work is not None
+
+    @property
+    def held_bytes(self) -> int:
+        """Count the bytes that are kept: of the request in work, and of what waits."""
+        return self.waiting_bytes + (0 if self._in_work is None else len(self._in_work.body))
+
+    @property
+    def missing_bytes(self) -> int:
+        """Count the bytes that the request on its way lacks; 0 where none is, or one is in work."""
+        waiting = self.waiting_bytes
+        if self._in_work is not None or not waiting:
+            return 0
+        if waiting < _SIZE_BYTES:
+            return _SIZE_BYTES - waiting
+        return max(0, _SIZE_BYTES + int(INT32.unpack_from(self._data, self._start)[0]) - waiting)
 
     def receive(self, data: bytes) -> None:
         """Take what came."""
@@ -80,6 +99,9 @@ class Session:
         request, self._in_work = self._in_work, None
         if request is None:
             raise RuntimeError("there is no request to answer")
+        if self._start > self._limits.ahead_bytes or not self.waiting_bytes:  # or it would be kept as long as the rest
+            self._data = bytes(memoryview(self._data)[self._start :])
+            self._start, self._may_grow = 0, False
         if answer is None:
             return
         parts = (answer,) if isinstance(answer, bytes) else answer
@@ -98,19 +120,21 @@ class Session:
 
     def _checked_size(self) -> int:
         (size,) = INT32.unpack_from(self._data, self._start)
-        if LEAST_HEADER_BYTES <= size <= self._max_request_bytes:
+        if LEAST_HEADER_BYTES <= size <= self._limits.request_bytes:
             return int(size)
         first = bytes(self._data[self._start : self._start + _SIZE_BYTES])
         for sign, protocol in _OTHER_PROTOCOLS.items():
             if first.startswith(sign):
                 raise WireError(f"this is {protocol}, and this port speaks the Kafka protocol without TLS")
-        if size > self._max_request_bytes:
-            raise WireError(f"a request of {size} bytes is over socket.request.max.bytes ({self._max_request_bytes})")
+        if size > self._limits.request_bytes:
+            raise WireError(
+                f"a request of {size} bytes is over socket.request.max.bytes ({self._limits.request_bytes})"
+            )
         raise WireError(f"a request cannot have {size} bytes")
 
     def _parse(self, frame: memoryview) -> Request:
         key, version, correlation_id = _HEADER.unpack_from(frame)
-        reader = Reader(frame, _HEADER.size)
+        reader = Reader(frame, _HEADER.size, max_elements=self._limits.request_elements)
         api = self._apis.get(key)
         if api is None:
             raise WireError(f"there is no API {key} here")
@@ -120,4 +144,5 @@ class Session:
         client_id = reader.nullable_string(flexible=False)
         if is_known and api.is_flexible(version):
             reader.skip_tags()
-        return Request(api, version, correlation_id, client_id, frame[reader.position :])
+        body = frame[reader.position :]
+        return Request(api, version, correlation_id, client_id, body, self._limits.request_elements)

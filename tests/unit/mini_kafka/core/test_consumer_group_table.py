@@ -12,6 +12,7 @@ from mini_kafka.core.consumer_group import ConsumerGroup
 from mini_kafka.core.errors import BrokerError
 from mini_kafka.core.group_limits import GroupLimits
 from mini_kafka.core.group_member import Leaver, Place, Protocol
+from mini_kafka.core.memory_budget import MemoryBudget
 from mini_kafka.core.rebalance import NEXT, GroupState
 from tests.support.consumer_group import GroupOnTrial, Inbox, wish
 
@@ -248,7 +249,7 @@ def test_a_group_goes_only_where_the_diagram_leads() -> None:
     ids=lambda state: state.name,
 )
 def test_no_other_way_leads_from_state_to_state(before: GroupState, after: GroupState) -> None:
-    cycle = ConsumerGroup("g", GroupLimits()).cycle
+    cycle = ConsumerGroup("g", GroupLimits(), MemoryBudget(2**40)).cycle
     cycle.state = before
     with pytest.raises(AssertionError):
         cycle.enter(0, after)

@@ -5,7 +5,6 @@ from itertools import count
 
 import pytest
 
-from mini_kafka.core import fetch_session
 from mini_kafka.core.fetch_session import (
     EVICTION_MS,
     FINAL_EPOCH,
@@ -121,8 +120,9 @@ def test_a_full_house_serves_without_a_session_until_one_was_idle_for_long() -> 
     assert opened(ask(sessions, older, 2)).is_incremental
 
 
-def test_sessions_keep_only_so_many_partitions(sessions: FetchSessions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch_session, "MAX_KEPT_PARTITIONS", 3)
+def test_sessions_keep_only_so_many_partitions() -> None:
+    ids = count(1)
+    sessions = FetchSessions(lambda: next(ids), max_kept_partitions=3)
     session_id = opened(ask(sessions, 0, INITIAL_EPOCH, part(0), part(1))).session_id
     assert opened(ask(sessions, 0, INITIAL_EPOCH, part(0), part(1))).session_id == NO_SESSION
     assert places(ask(sessions, session_id, 1, part(2)))

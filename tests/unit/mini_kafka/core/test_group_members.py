@@ -4,12 +4,13 @@ import pytest
 
 from mini_kafka.core.group_member import Protocol
 from mini_kafka.core.group_members import GroupMembers
+from mini_kafka.core.memory_budget import MemoryBudget
 from tests.support.consumer_group import wish
 
 
 def members(*orders: str) -> GroupMembers:
     """Make members that each know these protocols, a letter each, in their order."""
-    group = GroupMembers("g")
+    group = GroupMembers("g", MemoryBudget(2**40))
     for number, order in enumerate(orders):
         group.add(str(number), wish(protocols=tuple(Protocol(name, b"") for name in order)))
     return group

@@ -121,9 +121,10 @@ def test_there_is_no_deadline_without_records_or_without_an_age_limit() -> None:
     assert retention.next_deadline_ms(log_of(100), NO_LIMIT) is None
 
 
-def test_a_log_that_is_only_compacted_forgets_nothing_by_age_or_size() -> None:
+@pytest.mark.parametrize("policy", ["compact", ""])
+def test_a_log_whose_policy_does_not_delete_forgets_nothing_by_age_or_size(policy: str) -> None:
     """Kafka's UnifiedLog.deleteOldSegments asks `config.delete` before it looks at either."""
-    config = TopicConfig(retention_ms=0, retention_bytes=0, cleanup_policy="compact")
+    config = TopicConfig(retention_ms=0, retention_bytes=0, cleanup_policy=policy)
     assert kept_after(log_of(1, 2, 3), config, now_ms=10) == [0, 1, 2]
     assert retention.next_deadline_ms(log_of(1), config) is None
 
@@ -134,7 +135,7 @@ def test_a_log_that_is_compacted_and_deleted_forgets_by_age_and_size() -> None:
     assert retention.next_deadline_ms(log_of(1), config) == 7
 
 
-@pytest.mark.parametrize("policy", ["delete", "compact", "compact,delete"])
+@pytest.mark.parametrize("policy", ["delete", "compact", "compact,delete", ""])
 def test_what_lies_below_the_log_start_offset_goes_whatever_the_policy(policy: str) -> None:
     log = log_of(0, 0, 0)
     log.start_at(2)

@@ -42,6 +42,7 @@ def test_the_defaults_are_those_of_kafka() -> None:
         ("cleanup.policy", "compact,delete", "compact,delete"),
         ("cleanup.policy", "delete,compact", "delete,compact"),
         ("cleanup.policy", " compact , delete ", "compact,delete"),
+        ("cleanup.policy", " ", ""),
         ("cleanup.policy", "compact,compact", "compact"),
         ("delete.retention.ms", "0", "0"),
         ("min.cleanable.dirty.ratio", "0", "0.0"),
@@ -76,7 +77,6 @@ def test_what_kafka_takes_is_taken(name: str, text: str, stored: str) -> None:
         ("cleanup.policy", "Compact"),
         ("cleanup.policy", "compact,"),
         ("cleanup.policy", "compact;delete"),
-        ("cleanup.policy", ""),  # Kafka 4 takes it for a log that is never cleaned
         ("delete.retention.ms", "-1"),
         ("min.cleanable.dirty.ratio", "-0.1"),
         ("min.cleanable.dirty.ratio", "1.1"),
@@ -108,7 +108,7 @@ def test_a_refusal_of_an_endless_text_is_short() -> None:
         ("retention.ms", "an integer from -1 to 9223372036854775807"),
         ("retention.bytes", "an integer from -1 to 9223372036854775807"),
         ("max.message.bytes", "an integer from 0 to 2147483647"),
-        ("cleanup.policy", "delete, compact, or both: compact,delete"),
+        ("cleanup.policy", "delete, compact, both (compact,delete), or nothing: then it is never cleaned"),
         ("delete.retention.ms", "an integer from 0 to 9223372036854775807"),
         ("min.cleanable.dirty.ratio", "a number from 0 to 1"),
         ("min.compaction.lag.ms", "an integer from 0 to 9223372036854775807"),
@@ -150,8 +150,11 @@ def test_a_record_must_not_have_to_wait_longer_than_it_may() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "compacts", "deletes"),
-    [("delete", False, True), ("compact", True, False), ("compact,delete", True, True), ("delete,compact", True, True)],
-)
-def test_a_policy_compacts_deletes_or_does_both(policy: str, compacts: bool, deletes: bool) -> None:
+    [
+        ("delete", False, True), ("compact", True, False), ("compact,delete", True, True),
+        ("delete,compact", True, True), ("", False, False),
+    ],
+)  # fmt: skip
+def test_a_policy_compacts_deletes_does_both_or_nothing(policy: str, compacts: bool, deletes: bool) -> None:
     config = TopicConfig().with_changes({"cleanup.policy": policy})
     assert (config.compacts, config.deletes) == (compacts, deletes)

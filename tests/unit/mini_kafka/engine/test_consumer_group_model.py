@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mini_kafka.core.consumer_groups import GROUP_BYTES
 from mini_kafka.core.errors import BrokerError, MemberFenced, MemberIdRequired, RebalanceInProgress
 from mini_kafka.core.group_limits import GroupLimits
-from mini_kafka.core.group_member import Joined, JoinWish, Leaver, Place, Protocol
+from mini_kafka.core.group_member import MEMBER_BYTES, Joined, JoinWish, Leaver, Place, Protocol
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.group_values import OffsetAndMetadata
 from mini_kafka.engine.memory import EngineConfig
@@ -210,8 +211,19 @@ class World:
             for number in consumer.owned if consumer.generation >= 0 else ():
                 me = consumer.instance_id or consumer.member_id  # a static member's new self owns what the old one did
                 assert self.owners.setdefault((consumer.generation, number), me) == me
+        assert self.engine._consumer_groups.memory.used == self.memory_held()
         found = self.engine.group_offsets.fetch(ME, GROUP)
         assert {partition: place.offset for partition, place in found.items() if place} == self.committed
+
+    def memory_held(self) -> int:
+        """Count anew what the group holds."""
+        group = self.engine._consumer_groups.find(GROUP)
+        held = len(GROUP) if self.committed else 0
+        if group is None:
+            return held
+        members = sum(member.wish.cost + len(member.assignment) for member in group.members)
+        pending = sum(MEMBER_BYTES + len(member_id) for member_id in group.members.pending)
+        return held + GROUP_BYTES + len(GROUP) + members + pending
 
     def check_all_owned(self) -> None:
         """Everybody who is there owns something of its own, and together they own all."""

@@ -7,8 +7,10 @@ import pytest
 
 from mini_kafka.core.errors import (
     BrokerStopping,
+    CommitMetadataTooLarge,
     GroupKindConflict,
     GroupNotEmpty,
+    InconsistentGroupProtocol,
     InvalidGroupName,
     InvalidSessionTimeout,
     RebalanceInProgress,
@@ -243,3 +245,35 @@ async def test_offsets_outlive_the_members_and_go_when_their_time_is_over(clock:
     assert await kafka.engine.committed_offsets(KAFKA, "g") == {}
     assert await kafka.engine.list_groups(KAFKA) == []
     await kafka.engine.close()
+
+
+async def test_a_group_that_no_member_ever_joined_does_not_stay(kafka: Kafka) -> None:
+    groups = kafka.engine._consumer_groups
+    with pytest.raises(InconsistentGroupProtocol):
+        await kafka.engine.coordinator.join(KAFKA, "refused", wish(protocol_type=""))
+    with pytest.raises(CommitMetadataTooLarge):
+        kafka.commit("no-commit", OUTSIDE, ORDERS, 1, "x" * 5_000)
+    assert list(groups) == []
+    assert not groups._new
+    member_id = await kafka.ask_for_id("left")
+    kafka.engine.coordinator.leave(KAFKA, "left", [Leaver(member_id)])
+    await kafka.ask_for_id("late")
+    assert [group.name for group in groups] == ["late"]
+    kafka.clock.advance(SESSION_MS)
+    assert list(groups) == []
+    assert groups.memory.used == 0
+    assert len(kafka.engine.coordinator._sweeps) == 0
+
+
+async def test_bad_names_without_end_keep_no_new_group_out(clock: ManualClock) -> None:
+    engine = MemoryLogEngine(EngineConfig(memory_limit=2**40, max_groups=3), clock)
+    kafka = Kafka(engine, clock)
+    await engine.create_topic(KAFKA, "orders")
+    mine = await kafka.stable("mine", "orders", 0)
+    for number in range(20):
+        await kafka.ask_for_id(f"bad-{number}")
+    await kafka.stable("new", "orders", 0)
+    engine.coordinator.heartbeat(KAFKA, "mine", mine)
+    assert len(engine.coordinator._deadlines) <= 3
+    assert len(engine.coordinator._sweeps) <= 3
+    await engine.close()

@@ -9,7 +9,7 @@ from mini_kafka.core.errors import (
     BrokerStopping,
     InvalidConfig,
     InvalidPartitions,
-    InvalidRecord,
+    InvalidTimestamp,
     InvalidTopic,
     MemoryLimitReached,
     RecordTooLarge,
@@ -152,7 +152,7 @@ async def test_a_time_that_the_topic_does_not_take_refuses_the_whole_call(
     clock.advance(1000)
     now_ms = clock.now_ms()
     for timestamp_ms in (now_ms - 101, now_ms + 51):
-        with pytest.raises(InvalidRecord, match=r"record 1 has the timestamp .* see its message\.timestamp\.before"):
+        with pytest.raises(InvalidTimestamp, match=r"record 1 has the timestamp .* see its message\.timestamp\.before"):
             await engine.produce(ME, "orders", [NewRecord(b""), NewRecord(b"", timestamp_ms=timestamp_ms)])
     assert all(start == end for start, end in (await bounds(engine))["orders"])
     good = [NewRecord(b"", timestamp_ms=now_ms - 100), NewRecord(b"", timestamp_ms=now_ms + 50)]

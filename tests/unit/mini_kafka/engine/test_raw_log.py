@@ -354,6 +354,12 @@ async def test_a_topic_that_is_only_compacted_lets_nobody_delete(engine: MemoryL
         engine.raw_log.delete_records(ME, "states", 0, 0)
 
 
+async def test_from_a_topic_that_is_never_cleaned_somebody_may_delete(engine: MemoryLogEngine) -> None:
+    await engine.alter_topic(ME, TOPIC, configs={"cleanup.policy": ""})
+    append(engine)
+    assert engine.raw_log.delete_records(ME, TOPIC, 0, 1) == 1
+
+
 async def test_the_only_epoch_ends_where_the_log_ends(engine: MemoryLogEngine) -> None:
     append(engine, client_batch(b"a", b"b"))
     assert engine.raw_log.end_of_epoch(ME, TOPIC, 0, -1, 0) == 2

@@ -105,6 +105,39 @@ ELSEWHERE = {
     "::test_room_in_flight_holds_new_records_back_and_ends_the_wait_when_there_is_some",
     "share_max_lock_ms": "../engine/test_shared_groups.py"
     "::test_a_lock_and_a_delay_are_cut_to_the_longest_that_is_allowed",
+    "max_group_bytes": "../kafka_wire/test_port_settings.py"
+    "::test_a_member_says_as_much_as_the_memory_of_groups_has_room_for",
+    "offset_metadata_max_bytes": "../kafka_wire/test_port_settings.py"
+    "::test_as_much_text_is_kept_with_an_offset_as_the_setting_says",
+    "max_producers": "../kafka_wire/test_port_settings.py::test_as_many_producers_are_remembered_as_the_setting_says",
+    "producer_id_expiration_ms": "../kafka_wire/test_port_settings.py"
+    "::test_a_silent_producer_is_remembered_as_long_as_the_setting_says",
+    "max_named_producers": "../core/test_producer_sequences.py"
+    "::test_of_too_many_producers_the_one_that_was_silent_longest_is_forgotten",
+    "group_min_session_timeout_ms": "../kafka_wire/test_port_settings.py"
+    "::test_a_session_time_out_is_within_the_settings",
+    "group_max_session_timeout_ms": "../kafka_wire/test_port_settings.py"
+    "::test_a_session_time_out_is_within_the_settings",
+    "max_incremental_fetch_session_cache_slots": "../kafka_wire/test_port_settings.py"
+    "::test_a_consumer_has_a_fetch_session_where_the_settings_have_room",
+    "max_fetch_session_partitions": "../kafka_wire/test_port_settings.py"
+    "::test_a_consumer_has_a_fetch_session_where_the_settings_have_room",
+    "socket_request_max_bytes": "../kafka_wire/test_port_settings.py"
+    "::test_a_request_is_as_large_as_the_setting_lets_it_be",
+    "queued_max_request_bytes": "../kafka_wire/test_server_limits.py"
+    "::test_while_others_fill_the_memory_a_large_request_waits_and_is_answered_when_there_is_room",
+    "max_request_elements": "../kafka_wire/test_port_settings.py"
+    "::test_a_request_has_as_many_elements_as_the_setting_lets_it_have",
+    "max_ahead_bytes": "../kafka_wire/test_port_settings.py"
+    "::test_what_is_sent_ahead_is_kept_as_far_as_the_setting_says",
+    "fetch_max_bytes": "../kafka_wire/test_port_settings.py"
+    "::test_a_fetch_gives_as_much_as_the_settings_and_the_unread_answers_let_it",
+    "max_unread_bytes": "../kafka_wire/test_port_settings.py"
+    "::test_a_fetch_gives_as_much_as_the_settings_and_the_unread_answers_let_it",
+    "connections_max_idle_ms": "../kafka_wire/test_server_limits.py"
+    "::test_a_connection_without_a_request_is_closed_after_the_idle_time_without_a_word",
+    "stall_timeout": "../kafka_wire/test_server_limits.py"
+    "::test_a_client_that_is_silent_amid_a_request_is_cut_off_with_one_line",
 }
 """The tests of limits that no answer of a route tells about: those of a connection, and those that only cut."""
 
@@ -137,9 +170,8 @@ def test_over_a_limit_the_answer_names_its_setting_and_says_when_to_try_again(na
     tell(story, **settings)
 
 
-def test_every_limit_is_in_the_readme_with_its_reason_in_the_settings() -> None:
-    readme = (ROOT / "README.md").read_text()
-    table = readme.partition("### Limits")[2].partition("\n## ")[0]
+def test_every_limit_is_on_the_page_of_limits_with_its_reason_in_the_settings() -> None:
+    table = (ROOT / "docs" / "limits.md").read_text()
     assert [name for name in LIMITS if f"`{setting(name)}`" not in table] == []
     assert all(len(BrokerSettings.model_fields[name].description or "") > 40 for name in LIMITS)
 

@@ -74,7 +74,7 @@ def test_configs_may_be_text_or_jsons_own_numbers_and_truths() -> None:
     [
         (b'{"configs": {"retention.ms": true}}', "retention.ms cannot be 'true': it takes an integer from -1 to"),
         (b'{"configs": {"retention.ms": 1.5}}', "retention.ms cannot be '1.5': it takes an integer"),
-        (b'{"configs": {"cleanup.policy": "tidy"}}', "it takes delete, compact, or both"),
+        (b'{"configs": {"cleanup.policy": "tidy"}}', "it takes delete, compact, both"),
         (b'{"configs": {"retention": 1}}', "unknown topic config 'retention': known are retention.ms"),
         (b'{"configs": {"retention.ms": null}}', "configs.retention.ms: "),
         (b'{"configs": []}', "configs: "),

@@ -9,6 +9,7 @@ import random
 
 from hypothesis import settings
 
+from mini_kafka.kafka_wire.bounds import WireLimits
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.registry import APIS
@@ -20,7 +21,7 @@ FRAMES = 500 * settings().max_examples
 
 
 async def outcome(client: KafkaClient, frame: bytes) -> str:
-    session = Session(APIS, 1024 * 1024)
+    session = Session(APIS, WireLimits(request_bytes=1024 * 1024))
     session.receive(frame)
     try:
         request = session.next_request()

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mini_kafka.kafka_wire.bounds import WireLimits
 from mini_kafka.kafka_wire.call import Api, Call
 from mini_kafka.kafka_wire.errors import WireError
-from mini_kafka.kafka_wire.session import MAX_WAITING_BYTES, Session
+from mini_kafka.kafka_wire.session import Session
 
 LIMIT = 1000
+AHEAD = WireLimits().ahead_bytes
 
 
 def never(_call: Call) -> bytes:
@@ -24,7 +26,7 @@ APIS = {api.key: api for api in (OLD, NEW, VERSIONS)}
 
 
 def session() -> Session:
-    return Session(APIS, LIMIT)
+    return Session(APIS, WireLimits(request_bytes=LIMIT))
 
 
 def request(api: int, version: int, body: bytes = b"", *, number: int = 7, client: bytes = b"\0\2me") -> bytes:
@@ -112,6 +114,18 @@ def test_a_flexible_version_s_answer_has_tagged_fields_in_its_header_but_for_api
         assert sent(it) == struct.pack(">ii", 5 + len(header), 7) + header + b"x"
 
 
+@pytest.mark.parametrize("behind", [b"", request(3, 0)[:3]])
+def test_a_request_is_let_go_of_with_its_answer_whatever_came_behind_it(behind: bytes) -> None:
+    it = Session(APIS, WireLimits(request_bytes=2 * AHEAD))
+    it.receive(request(3, 0, b"x" * (AHEAD + 100)) + behind)
+    assert it.next_request() is not None
+    assert it.held_bytes > AHEAD
+    it.respond(b"")
+    assert it.held_bytes == len(it._data) == len(behind)
+    it.receive(request(3, 0)[len(behind) :])
+    assert it.next_request() is not None
+
+
 def test_where_nothing_is_answered_nothing_is_sent() -> None:
     it = session()
     it.receive(request(3, 0))
@@ -126,9 +140,9 @@ def test_nothing_can_be_answered_that_was_not_asked() -> None:
 
 
 def test_no_more_is_read_while_a_request_is_in_work_and_enough_waits_behind_it() -> None:
-    it = Session(APIS, 2 * MAX_WAITING_BYTES)
+    it = Session(APIS, WireLimits(request_bytes=2 * AHEAD))
     it.receive(request(3, 0))
-    it.receive(b"\0" * (MAX_WAITING_BYTES + 1))
+    it.receive(b"\0" * (AHEAD + 1))
     assert it.wants_data  # nothing is in work yet
     assert it.next_request() is not None
     assert not it.wants_data
@@ -137,8 +151,8 @@ def test_no_more_is_read_while_a_request_is_in_work_and_enough_waits_behind_it()
 
 
 def test_a_large_request_is_read_whole_however_much_of_it_waits() -> None:
-    it = Session(APIS, 2 * MAX_WAITING_BYTES)
-    whole = request(3, 0, b"x" * (MAX_WAITING_BYTES + 100))
+    it = Session(APIS, WireLimits(request_bytes=2 * AHEAD))
+    whole = request(3, 0, b"x" * (AHEAD + 100))
     it.receive(whole[:-1])
     assert it.next_request() is None
     assert it.wants_data

@@ -34,7 +34,7 @@ def handle(call: Call) -> Answer | Awaitable[Answer]:
     """Append; what is very much, or has to be looked at first, later."""
     if call.version < LOWEST_ANSWERED:
         raise WireError(f"Produce version {call.version} is not answered any more: the lowest is {LOWEST_ANSWERED}")
-    request = read_request(call.request.body, call.version)
+    request = read_request(call.request.body, call.version, call.request.max_elements)
     if request.acks not in ACKS:
         refused = [[ErrorCode.INVALID_REQUIRED_ACKS] * len(parts) for _, parts in request.topics]
         return write_response(call.version, request, refused, 0)

@@ -16,9 +16,6 @@ from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.messages.fetch import NO_REPLICA, FetchRequest, read_request, write_response
 
-MAX_BYTES = 55 * 1024 * 1024
-"""The most that one answer holds, beside a first batch that is larger: Kafka's fetch.max.bytes."""
-
 SESSION_CODE = {
     SessionRefusal.UNKNOWN_SESSION: ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
     SessionRefusal.WRONG_EPOCH: ErrorCode.INVALID_FETCH_SESSION_EPOCH,
@@ -28,7 +25,7 @@ SESSION_CODE = {
 
 def handle(call: Call) -> Answer | Awaitable[Answer]:
     """Read what is there; where that is not enough, later."""
-    request = read_request(call.request.body, call.version)
+    request = read_request(call.request.body, call.version, call.request.max_elements)
     log = call.engine.raw_log
     opened = log.sessions.open(
         request.session_id,
@@ -42,7 +39,7 @@ def handle(call: Call) -> Answer | Awaitable[Answer]:
         return write_response(call.version, SESSION_CODE[opened], NO_SESSION, [], is_committed=False)
     if request.replica_id > NO_REPLICA:
         return _refuse_replica(call.version, opened)
-    max_bytes = min(request.max_bytes, MAX_BYTES)
+    max_bytes = min(request.max_bytes, call.connection.answers.fetch_bytes)
     min_bytes = min(request.min_bytes, max_bytes)
     found = log.fetch(call.caller, opened.partitions, max_bytes)
     if found.size_bytes >= min_bytes or found.is_urgent or not opened.partitions or request.max_wait_ms <= 0:

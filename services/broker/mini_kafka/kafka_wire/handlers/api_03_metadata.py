@@ -32,7 +32,7 @@ IDS_ANSWERED_FROM = 12
 
 def handle(call: Call) -> bytes | Awaitable[bytes]:
     """Answer at once, or after missing topics are made."""
-    request = read_request(call.request.body, call.version)
+    request = read_request(call.request.body, call.version, call.request.max_elements)
     if request.topics is None:
         return _answer_all(call, request)
     wanted = list(dict.fromkeys(request.topics))

@@ -30,7 +30,8 @@ def handle(call: Call) -> bytes:
     if call.version < SEVERAL_GROUPS:
         return respond(call, topics=_topics(call, request.group_id, request.topics))
     groups = [
-        {"group_id": group.group_id, "topics": _topics(call, group.group_id, group.topics)} for group in request.groups
+        {"group_id": group.group_id, "topics": _topics(call, group.group_id, group.topics)}
+        for group in dict.fromkeys(request.groups)  # once each: an answer cannot be made large by asking twice
     ]
     return respond(call, groups=groups)
 

@@ -28,7 +28,7 @@ async def handle(call: Call) -> bytes:
     operations = GROUP_OPERATIONS if getattr(request, "include_authorized_operations", False) else NO_OPERATIONS
     groups = [
         {"group_id": name, "authorized_operations": operations, **await _describe(call, name)}
-        for name in request.groups
+        for name in dict.fromkeys(request.groups)  # once each: an answer cannot be made large by asking twice
     ]
     return respond(call, groups=groups)
 

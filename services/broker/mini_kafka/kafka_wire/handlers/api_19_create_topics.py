@@ -12,7 +12,7 @@ from typing import Any
 from mini_kafka.core.errors import BrokerError, InvalidPartitions
 from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
-from mini_kafka.kafka_wire.config_answers import topic_entries
+from mini_kafka.kafka_wire.config_answers import BrokerConfigs, topic_entries
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
 from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
 from mini_kafka.kafka_wire.primitives import NO_ID
@@ -32,7 +32,7 @@ class _Refused(Exception):
 
 async def handle(call: Call) -> bytes:
     """Make the topics, one after the other."""
-    request = read_request(call.request)
+    request, defaults = read_request(call.request), call.broker_configs
     counts = Counter(topic.name for topic in request.topics)
     results = []
     pace = Pace(TOPICS_AT_ONCE)
@@ -40,7 +40,7 @@ async def handle(call: Call) -> bytes:
         await pace.step()
         try:
             _check_once(name, counts[name])
-            results.append(await _create(call, topic, validate_only=request.validate_only))
+            results.append(await _create(call, topic, defaults, validate_only=request.validate_only))
         except BrokerError as error:
             results.append(_refusal(name, kafka_code(error), str(error)))
         except _Refused as error:
@@ -50,7 +50,7 @@ async def handle(call: Call) -> bytes:
     return respond(call, topics=results)
 
 
-async def _create(call: Call, topic: Any, *, validate_only: bool) -> dict[str, Any]:
+async def _create(call: Call, topic: Any, defaults: BrokerConfigs, *, validate_only: bool) -> dict[str, Any]:
     _check_nulls(topic)
     partitions = _partitions(call, topic)
     configs = {config.name: config.value for config in topic.configs}
@@ -61,7 +61,7 @@ async def _create(call: Call, topic: Any, *, validate_only: bool) -> dict[str, A
     else:
         made = await call.engine.create_topic(call.caller, topic.name, partitions=partitions, configs=configs)
         count, config, topic_id = len(made.partitions), made.config, made.topic_id
-    described = topic_entries(admin.entries(config), call.connection.identity.configs)
+    described = topic_entries(config.entries(), defaults)
     return {
         "name": topic.name,
         "topic_id": topic_id,

@@ -1,12 +1,13 @@
 """DescribeConfigs (32), versions 1 to 4: every config of topics and of the broker, and where its value comes from.
 
-- Configs without effect are shown as Kafka shows them. The broker's cannot be changed while it runs: read-only.
+- Configs without effect are shown as Kafka shows them. Of the broker's those that are no defaults of topics are
+  read-only. The broker without a name has what was changed for every broker, and nothing else.
 - A list of names picks some; an empty list and null pick all. Names that are not known are left out.
 - 3 has types and, where asked, documentation: what a config takes, and whether it has an effect here.
 - Groups and client metrics have no configs of their own here, and loggers' levels are not Kafka's affair.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError
@@ -18,7 +19,9 @@ from mini_kafka.kafka_wire.config_answers import (
     CLIENT_METRICS,
     GROUP,
     TOPIC,
+    BrokerConfigs,
     broker_entries,
+    every_broker_entries,
     topic_entries,
 )
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
@@ -30,26 +33,27 @@ RESOURCES_AT_ONCE = 5
 
 def handle(call: Call) -> bytes | Awaitable[bytes]:
     """Describe each resource by itself; many of them in slices."""
-    request = read_request(call.request)
-    if len(request.resources) > RESOURCES_AT_ONCE:
-        return _describe_many(call, request)
-    results = [_describe(call, resource, request) for resource in request.resources]
+    request, configs = read_request(call.request), call.broker_configs
+    resources = list(dict.fromkeys(request.resources))  # once each: an answer cannot be made large by asking twice
+    if len(resources) > RESOURCES_AT_ONCE:
+        return _describe_many(call, request, resources, configs)
+    results = [_describe(call, resource, request, configs) for resource in resources]
     return respond(call, results=results)
 
 
-async def _describe_many(call: Call, request: Any) -> bytes:
+async def _describe_many(call: Call, request: Any, resources: Sequence[Any], configs: BrokerConfigs) -> bytes:
     pace = Pace(RESOURCES_AT_ONCE)
     results = []
-    for resource in request.resources:
+    for resource in resources:
         await pace.step()
-        results.append(_describe(call, resource, request))
+        results.append(_describe(call, resource, request, configs))
     return await respond_aside(call, results=results)
 
 
-def _describe(call: Call, resource: Any, request: Any) -> dict[str, Any]:
+def _describe(call: Call, resource: Any, request: Any, configs: BrokerConfigs) -> dict[str, Any]:
     result = {"resource_type": resource.resource_type, "resource_name": resource.resource_name, "error_message": ""}
     try:
-        entries = _entries(call, resource, synonyms=request.include_synonyms)
+        entries = _entries(call, resource, configs, synonyms=request.include_synonyms)
     except BrokerError as error:
         return result | {"error_code": kafka_code(error), "error_message": str(error), "configs": []}
     if isinstance(entries, str):
@@ -61,17 +65,18 @@ def _describe(call: Call, resource: Any, request: Any) -> dict[str, Any]:
     return result | {"configs": entries}
 
 
-def _entries(call: Call, resource: Any, *, synonyms: bool) -> list[dict[str, Any]] | str:
+def _entries(call: Call, resource: Any, configs: BrokerConfigs, *, synonyms: bool) -> list[dict[str, Any]] | str:
     """List a resource's configs, or say why there is no such resource."""
     identity, name = call.connection.identity, resource.resource_name
     if resource.resource_type == TOPIC:
         check_name(name)
-        admin = call.engine.topic_admin
-        return list(topic_entries(admin.entries(admin.topic_config(name)), identity.configs, synonyms=synonyms))
+        entries = call.engine.topic_admin.topic_config(name).entries()
+        return list(topic_entries(entries, configs, synonyms=synonyms))
     if resource.resource_type == BROKER:
         if name not in {"", str(identity.node_id)}:
             return f"this is broker {identity.node_id}, not {name!r}"
-        return list(broker_entries(identity.configs, synonyms=synonyms)) if name else []
+        entries_of = broker_entries if name else every_broker_entries
+        return list(entries_of(configs, synonyms=synonyms))
     if resource.resource_type in {GROUP, CLIENT_METRICS}:
         return []
     return f"resources of type {resource.resource_type} have no configs here"

@@ -13,12 +13,15 @@ NO_TRANSACTION = -1
 def handle(call: Call) -> Answer:
     """Answer for each partition."""
     request = read_request(call.request)
+    wanted: dict[str, dict[int, None]] = {}  # once each: an answer cannot be made large by asking twice
+    for topic in request.topics:
+        wanted.setdefault(topic.name, {}).update(dict.fromkeys(topic.partition_indexes))
     topics = [
         {
-            "name": topic.name,
-            "partitions": [_partition(call, topic.name, number) for number in topic.partition_indexes],
+            "name": topic,
+            "partitions": [_partition(call, topic, number) for number in numbers],
         }
-        for topic in request.topics
+        for topic, numbers in wanted.items()
     ]
     return respond(call, topics=topics)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from mini_kafka.core.fetch_session import FINAL_EPOCH, NO_SESSION, FetchPartition
 from mini_kafka.engine.raw_log_port import FetchedPartition, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader, array_length, string, uvarint
+from mini_kafka.kafka_wire.primitives import INT32, MAX_ELEMENTS, NO_TAGS, Reader, array_length, string, uvarint
 
 JOINED_BELOW_BYTES = 16 * 1024
 """Batches that are smaller on average are copied together: to send each by itself costs more."""
@@ -42,13 +42,13 @@ class FetchRequest(NamedTuple):
     forgotten: Sequence[tuple[TopicKey, int]]
 
 
-def read_request(body: memoryview, version: int) -> FetchRequest:
+def read_request(body: memoryview, version: int, max_elements: int = MAX_ELEMENTS) -> FetchRequest:
     """Read a request's body.
 
     Raises:
         WireError: it is not what this version says, or it names too many partitions.
     """
-    reader = Reader(body)
+    reader = Reader(body, max_elements=max_elements)
     flexible = version >= 12
     replica_id = reader.int32() if version <= 14 else NO_REPLICA
     max_wait_ms, min_bytes, max_bytes, isolation = reader.numbers(_SIZES)

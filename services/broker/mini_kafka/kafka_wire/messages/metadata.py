@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from mini_kafka.kafka_wire.error_codes import ErrorCode
-from mini_kafka.kafka_wire.primitives import INT16, INT32, NO_ID, NO_TAGS, Reader, array_length, string
+from mini_kafka.kafka_wire.primitives import INT16, INT32, MAX_ELEMENTS, NO_ID, NO_TAGS, Reader, array_length, string
 from mini_kafka.listening import Address
 
 FLEXIBLE_FROM = 9
@@ -47,13 +47,13 @@ class TopicMetadata(NamedTuple):
     operations: int = NOT_ASKED
 
 
-def read_request(body: memoryview, version: int) -> MetadataRequest:
+def read_request(body: memoryview, version: int, max_elements: int = MAX_ELEMENTS) -> MetadataRequest:
     """Read a request.
 
     Raises:
         WireError: it is none of this version.
     """
-    reader, flexible = Reader(body), version >= FLEXIBLE_FROM
+    reader, flexible = Reader(body, max_elements=max_elements), version >= FLEXIBLE_FROM
 
     def topic() -> WantedTopic:
         topic_id = reader.uuid() if version >= 10 else NO_ID

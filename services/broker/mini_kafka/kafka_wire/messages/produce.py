@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from mini_kafka.core.errors import BrokerError, InvalidBatch
 from mini_kafka.engine.raw_log_port import AppendedBatch, TopicKey
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader, array_length, string
+from mini_kafka.kafka_wire.primitives import INT32, MAX_ELEMENTS, NO_TAGS, Reader, array_length, string
 
 _NOTHING = memoryview(b"")
 _ACKS_AND_TIMEOUT = struct.Struct(">hi")
@@ -28,13 +28,13 @@ class ProduceRequest(NamedTuple):
     topics: Sequence[tuple[TopicKey, Sequence[tuple[int, memoryview]]]]
 
 
-def read_request(body: memoryview, version: int) -> ProduceRequest:
+def read_request(body: memoryview, version: int, max_elements: int = MAX_ELEMENTS) -> ProduceRequest:
     """Read a request's body; the records stay views into it.
 
     Raises:
         WireError: it is not what this version says, or it names too many partitions.
     """
-    reader = Reader(body)
+    reader = Reader(body, max_elements=max_elements)
     flexible = version >= 9
     reader.nullable_string(flexible=flexible)  # the transactional id: the batches say themselves what they belong to
     acks, _ = reader.numbers(_ACKS_AND_TIMEOUT)  # how long to wait for replicas, which there are not

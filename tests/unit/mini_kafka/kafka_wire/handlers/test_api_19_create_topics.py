@@ -130,7 +130,10 @@ def test_compression_by_the_broker_and_remote_storage_are_promises_that_are_not_
         ("CreateTopics", {"topics": [new(f"t{number}") for number in range(200)]}),
         ("DeleteTopics", {"topics": [{"name": f"t{number}"} for number in range(200)]}),
         ("CreatePartitions", {"topics": [{"name": f"t{number}", "count": 2} for number in range(200)]}),
-        ("DescribeConfigs", {"resources": [{"resource_type": 4, "resource_name": "1"}] * 12}),
+        (
+            "DescribeConfigs",
+            {"resources": [{"resource_type": 2, "resource_name": f"t{number}"} for number in range(12)]},
+        ),
     ],
 )
 def test_a_long_request_of_an_administrator_leaves_others_their_turns(name: str, fields: dict[str, object]) -> None:

@@ -94,9 +94,12 @@ def test_a_setting_of_the_broker_is_the_source_of_a_topic_s_config() -> None:
         await with_topic(client)
         (entry,) = (await describe(client, TOPIC, "orders", keys=["retention.ms"], include_synonyms=True)).configs
         assert (entry.value, entry.config_source) == ("7", BROKER_SETTING)
-        assert [(s.name, s.value, s.source) for s in entry.synonyms] == [("log.retention.ms", "7", BROKER_SETTING)]
+        assert [(s.name, s.value, s.source) for s in entry.synonyms] == [
+            ("log.retention.ms", "7", BROKER_SETTING),
+            ("log.retention.hours", "168", DEFAULT),
+        ]
         (entry,) = (await describe(client, BROKER, "1", keys=["log.retention.ms"])).configs
-        assert (entry.value, entry.config_source, entry.read_only) == ("7", BROKER_SETTING, True)
+        assert (entry.value, entry.config_source, entry.read_only) == ("7", BROKER_SETTING, False)
 
     tell_kafka(story, log_retention_ms=7)
 
@@ -290,8 +293,8 @@ def test_a_name_that_is_not_known_can_be_deleted() -> None:
     tell_kafka(story)
 
 
-@pytest.mark.parametrize(("kind", "name"), [(BROKER, "1"), (BROKER, ""), (BROKER, "9"), (LOGGER, "1"), (99, "x")])
-def test_only_topics_can_be_changed(kind: int, name: str) -> None:
+@pytest.mark.parametrize(("kind", "name"), [(BROKER, "9"), (LOGGER, "1"), (99, "x")])
+def test_only_topics_and_this_broker_can_be_changed(kind: int, name: str) -> None:
     async def story(client: KafkaClient) -> None:
         assert (await change(client, name, ("x", SET, "1"), kind=kind)).error_code.name == "invalid_request"
         assert (await replace(client, name, kind, x="1")).error_code.name == "invalid_request"
@@ -322,11 +325,25 @@ def test_a_resource_that_is_there_twice_is_refused_both_times() -> None:
     tell_kafka(story)
 
 
-def test_the_last_cleanup_policy_cannot_be_taken_away_because_ram_has_an_end() -> None:
+def test_the_last_cleanup_policy_can_be_taken_away_and_another_given() -> None:
     async def story(client: KafkaClient) -> None:
         await with_topic(client)
-        refused = await change(client, "orders", ("cleanup.policy", SUBTRACT, "delete"))
-        assert refused.error_code.name == "invalid_config"  # Kafka takes it
-        assert (await configs_of(client, "orders"))["cleanup.policy"] == "delete"
+        assert (await change(client, "orders", ("cleanup.policy", SUBTRACT, "delete"))).error_code == 0
+        assert (await configs_of(client, "orders"))["cleanup.policy"] == ""
+        assert (await change(client, "orders", ("cleanup.policy", APPEND, "compact"))).error_code == 0
+        assert (await configs_of(client, "orders"))["cleanup.policy"] == "compact"
+
+    tell_kafka(story)
+
+
+def test_compression_by_the_broker_is_refused_and_the_sentence_says_who_can_compress() -> None:
+    async def story(client: KafkaClient) -> None:
+        await with_topic(client)
+        refused = await change(client, "orders", ("compression.type", SET, "gzip"))
+        assert refused.error_code.name == "invalid_config"
+        assert refused.error_message == (
+            "compression.type cannot be 'gzip': it takes producer: batches stay as they came, so let the producer "
+            "compress them"
+        )
 
     tell_kafka(story)

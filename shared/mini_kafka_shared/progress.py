@@ -5,10 +5,11 @@ Knows how far the work is only as a part of the whole. Whether there is a whole,
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import Self, TextIO
 
 DRAW_EVERY_S = 0.1
 BAR_CHARACTERS = 30
@@ -31,8 +32,22 @@ class ProgressBar:
         self._line = ""
         self._is_drawn = False
 
-    def show(self, part: float, done: int) -> None:
-        """Draw that a part of the whole, from 0 to 1, is done, `done` messages; not oftener than eyes can follow."""
+    @classmethod
+    def on_a_terminal(cls) -> Self | None:
+        """Make a bar where standard error is a terminal; what logging writes there then takes the bar away first."""
+        if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+            return None
+        bar = cls(sys.stderr)
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(bar.hide_for)
+        return bar
+
+    def begin(self) -> None:
+        """Count the time from now on, for a whole that begins."""
+        self._began_at = self._clock()
+
+    def show(self, part: float, done: str) -> None:
+        """Draw that a part of the whole, from 0 to 1, is done, in words `done`; not oftener than eyes can follow."""
         now = self._clock()
         if self._is_drawn and now - self._drawn_at < DRAW_EVERY_S:
             return
@@ -40,7 +55,7 @@ class ProgressBar:
         left_s = (now - self._began_at) * (1 - part) / part if part else None
         left = f", {left_s:.0f} s left" if left_s is not None else ""
         bar = "#" * round(part * BAR_CHARACTERS)
-        self._line = f"{int(part * 100):3d} % [{bar:.<{BAR_CHARACTERS}}] {done} sent{left}"
+        self._line = f"{int(part * 100):3d} % [{bar:.<{BAR_CHARACTERS}}] {done}{left}"
         self._draw()
 
     def hide(self) -> None:
