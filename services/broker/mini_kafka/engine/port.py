@@ -7,8 +7,8 @@ is the engine's: a call with `wait_ms` ends at the first record, or when the tim
 On a Kafka cluster every call may also raise `ClusterUnavailable` or `ClusterRefused`, and some mean what a cluster can:
 `produce` is all or none only as far as its check goes (`PartlyAppended` says the rest; after `ClusterUnavailable`
 nobody knows), takes no `sequence` and no timestamp 0, and may go by the partitions of five seconds ago. Ends are those
-of committed records; `record_count` counts offsets. Another gateway may come between a change's check and its doing, and
-sees it a little later. A topic's limits and defaults are the cluster's, and so is `epoch`.
+of committed records; `record_count` counts offsets. Another gateway may come between the check of a change and the
+change, and sees it later. A topic's limits and defaults are the cluster's, and so is `epoch`.
 """
 
 from collections.abc import Mapping, Sequence
