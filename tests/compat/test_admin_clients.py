@@ -10,7 +10,7 @@ import kafka
 import kafka.admin
 import pytest
 import requests
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports them without saying so
+from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,

@@ -1,5 +1,10 @@
-"""Every engine, one after the other, for one suite; a new engine is one more entry of ENGINES."""
+"""Every engine, one after the other, for one suite; a new engine is one more entry of ENGINES.
 
+The engine of a gateway needs a real Kafka: with APACHE_KAFKA=HOST:PORT it is one of them.
+`tests/integration/test_cluster_contract.py` starts one, and runs the suite so.
+"""
+
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import uuid4
@@ -17,7 +22,20 @@ async def memory_engine() -> AsyncIterator[Engine]:
     await engine.close()
 
 
+@asynccontextmanager
+async def kafka_engine() -> AsyncIterator[Engine]:
+    from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
+    from mini_kafka.engine.kafka_cluster.engine import KafkaClusterEngine
+
+    engine = KafkaClusterEngine(ClusterConfig((os.environ["APACHE_KAFKA"],)))
+    engine.start()
+    yield engine
+    await engine.close()
+
+
 ENGINES: dict[str, Callable[[], AbstractAsyncContextManager[Engine]]] = {"memory": memory_engine}
+if "APACHE_KAFKA" in os.environ:
+    ENGINES["kafka"] = kafka_engine
 
 
 @pytest.fixture(scope="session")

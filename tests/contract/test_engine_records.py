@@ -1,7 +1,7 @@
 """What every engine promises about records: produced whole, fetched as they were, found by offset and time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -10,6 +10,7 @@ from mini_kafka.core.errors import (
     BrokerStopping,
     InvalidRecord,
     InvalidTimestamp,
+    NotOnCluster,
     OffsetOutOfRange,
     ProducerFenced,
     RecordTooLarge,
@@ -208,9 +209,21 @@ async def test_producing_creates_a_topic_only_when_asked_to(engine: Engine, call
     assert place.offset == 0
 
 
+async def refuses_numbered_requests(engine: Engine, caller: Caller, topic: str) -> bool:
+    """Tell whether the engine has no log of its own to keep answers with; then it says so, and appends nothing."""
+    if engine.name == "memory":
+        return False
+    with pytest.raises(NotOnCluster, match="Producer-Seq"):
+        await engine.produce(caller, topic, [NewRecord(b"a")], sequence=ProducerSequence("till", 0, 0))
+    assert await engine.offsets_at(caller, topic, LATEST) == [0]
+    return True
+
+
 async def test_a_request_that_comes_again_appends_nothing_and_gets_the_first_answer(
     engine: Engine, caller: Caller, topic: str
 ) -> None:
+    if await refuses_numbered_requests(engine, caller, topic):
+        return
     first = await engine.produce(caller, topic, [NewRecord(b"a")] * 2, sequence=ProducerSequence("till", 0, 0))
     second = await engine.produce(caller, topic, [NewRecord(b"b")], sequence=ProducerSequence("till", 0, 1))
     assert await engine.produce(caller, topic, [NewRecord(b"a")] * 2, sequence=ProducerSequence("till", 0, 0)) == first
@@ -228,9 +241,59 @@ async def test_a_request_that_comes_again_appends_nothing_and_gets_the_first_ans
 async def test_a_topic_that_is_made_again_knows_no_request_of_its_earlier_life(
     engine: Engine, caller: Caller, topic: str
 ) -> None:
+    if await refuses_numbered_requests(engine, caller, topic):
+        return
     await engine.produce(caller, topic, [NewRecord(b"a")] * 3, sequence=ProducerSequence("till", 0, 0))
     await engine.delete_topic(caller, topic)
     await engine.create_topic(caller, topic)
     [place] = await engine.produce(caller, topic, [NewRecord(b"b")], sequence=ProducerSequence("till", 0, 0))
     assert place.offset == 0
     assert await engine.offsets_at(caller, topic, LATEST) == [1]
+
+
+async def test_a_topic_that_is_made_again_begins_at_0(engine: Engine, caller: Caller, topic: str) -> None:
+    await engine.produce(caller, topic, [NewRecord(b"old")] * 3)
+    await engine.delete_topic(caller, topic)
+    await engine.create_topic(caller, topic, partitions=2)
+    places = await engine.produce(caller, topic, [NewRecord(b"new", partition=number) for number in (0, 1)])
+    assert [(place.partition, place.offset) for place in places] == [(0, 0), (1, 0)]
+
+
+async def test_records_reach_partitions_that_were_added_just_now(engine: Engine, caller: Caller, topic: str) -> None:
+    await engine.produce(caller, topic, [NewRecord(b"before")])
+    await engine.alter_topic(caller, topic, partitions=4)
+    [place] = await engine.produce(caller, topic, [NewRecord(b"after", partition=3)])
+    assert (place.partition, place.offset) == (3, 0)
+
+
+async def test_many_small_records_fit_a_topic_of_small_batches(engine: Engine, caller: Caller, unique: Unique) -> None:
+    name = unique("small")
+    await engine.create_topic(caller, name, partitions=1, configs={"max.message.bytes": "1000"})
+    places = await engine.produce(caller, name, [NewRecord(b"x" * 500, b"%d" % number) for number in range(50)])
+    assert [place.offset for place in places] == list(range(50))
+
+
+async def test_everything_is_read_from_all_partitions_and_the_end_is_known(
+    engine: Engine, caller: Caller, wide_topic: str
+) -> None:
+    await engine.produce(caller, wide_topic, [NewRecord(b"%d" % number, b"%d" % number) for number in range(100)])
+    values: list[bytes] = []
+    positions: Mapping[int, int] = {}
+    up_to_date = False
+    while not up_to_date:
+        read = await engine.read(caller, wide_topic, positions, max_records=30)
+        assert read.records
+        values += [
+            found.record.value for found in read.records if isinstance(found.record, Record) and found.record.value
+        ]
+        positions, up_to_date = read.positions, read.up_to_date
+    assert sorted(values) == sorted(b"%d" % number for number in range(100))
+
+
+async def test_a_reader_that_follows_misses_nothing(engine: Engine, caller: Caller, wide_topic: str) -> None:
+    positions: Mapping[int, int] = {}
+    for number in range(20):
+        await engine.produce(caller, wide_topic, [NewRecord(b"%d" % number, b"%d" % number)])
+        read = await engine.read(caller, wide_topic, positions, max_records=10, wait_ms=WAIT_MS)
+        assert [found.record.value for found in read.records if isinstance(found.record, Record)] == [b"%d" % number]
+        positions = read.positions

@@ -117,6 +117,22 @@ def build_engine(settings: BrokerSettings, clock: Clock | None = None) -> Memory
     )
 
 
+def start_gateway(settings: BrokerSettings) -> Engine:
+    """Start the engine of a gateway on the running loop.
+
+    Raises:
+        CannotUseCluster: a setting names something that cannot be used, such as a file that is not there.
+    """
+    from mini_kafka.gateway import build_engine as build_cluster_engine  # whoever keeps topics in RAM never needs it
+
+    engine = build_cluster_engine(settings)
+    engine.start()
+    if settings.kafka_port is not None or settings.listeners:
+        servers = ",".join(settings.bootstrap_servers)
+        logger.info("no port for Kafka clients is opened: they connect to the cluster itself, at %s", servers)
+    return engine
+
+
 def build_bounds(settings: BrokerSettings) -> Bounds:
     """Build the HTTP API's limits."""
     return Bounds(
@@ -217,16 +233,17 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     """Run a broker until `stop` is set.
 
     Raises:
-        CannotListen: the address cannot be had.
+        CannotListen, CannotUseCluster: the address cannot be had, or a setting for the cluster cannot be used.
     """
-    engine = build_engine(settings)
+    log_engine = build_engine(settings) if settings.engine == "memory" else None
+    engine: Engine = log_engine or start_gateway(settings)
     bounds = build_bounds(settings)
     gate = Gate(engine, AccessPolicy(settings.allowed_hosts), bounds)
     connections = ConnectionLimit(settings.max_connections, settings.max_connections_per_address)
     listening = bind(settings.host, settings.http_port, flags="--host and --http-port")
     server = HttpServer(gate, listening, build_limits(settings), connections, gate.traffic)
     kafka_traffic = Traffic("kafka", ("api",))
-    kafka_servers = build_kafka_servers(settings, engine, connections, kafka_traffic)
+    kafka_servers = build_kafka_servers(settings, log_engine, connections, kafka_traffic) if log_engine else []
     lag = LoopLag()
     lag.start()
     await server.start()
@@ -234,7 +251,8 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         await kafka.start()
     bounds.kafka_address = next((kafka.address.for_people for kafka in kafka_servers), None)
     addresses = ",".join(str(kafka.address) for kafka in kafka_servers)
-    say(f"listening http={server.address}" + (f" kafka={addresses}" if addresses else ""))  # what scripts wait for
+    kafka_words = f" kafka={addresses}" if addresses else "" if log_engine else " engine=kafka"
+    say(f"listening http={server.address}" + kafka_words)  # what scripts wait for
     measures = Measures([gate.traffic, kafka_traffic], lag.durations)
     loading = asyncio.create_task(load_app(gate, engine, bounds, measures))
     stopping = asyncio.create_task(stop.wait())
@@ -255,7 +273,7 @@ async def run(settings: BrokerSettings) -> None:
     """Run a broker until SIGINT or SIGTERM.
 
     Raises:
-        CannotListen: the address cannot be had.
+        CannotListen, CannotUseCluster: the address cannot be had, or a setting for the cluster cannot be used.
     """
     raise_open_files_limit()
     settings = fit_open_files(settings)

@@ -4,6 +4,7 @@ import logging
 import sys
 
 from mini_kafka import bootstrap
+from mini_kafka.cluster_settings import CannotUseCluster
 from mini_kafka.listening import CannotListen
 from mini_kafka.settings import BrokerSettings
 from mini_kafka_shared.logging_setup import quiet_exit, set_up_logging
@@ -28,7 +29,7 @@ def run(settings: BrokerSettings) -> int:
     """Run a broker, and say in a sentence why it cannot be."""
     try:
         bootstrap.run_until_stopped(settings)
-    except CannotListen as error:
+    except (CannotListen, CannotUseCluster) as error:
         print(f"mini-kafka: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0

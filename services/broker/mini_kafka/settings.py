@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from mini_kafka.cluster_settings import ClusterSettings
 from mini_kafka.kafka_configs import KAFKA_NAMES
 from mini_kafka.listening import EVERYWHERE, Listener
 from mini_kafka.machine import default_max_connections, default_memory_limit
 from mini_kafka_shared.logging_setup import LOG_FORMAT_TEXT, LogFormat, LogLevel
-from mini_kafka_shared.settings import CommaSeparated, HostAndPort, Settings
+from mini_kafka_shared.settings import CommaSeparated, HostAndPort
 
 INT64_MAX = 2**63 - 1
 DEFAULT_LISTENER = "PLAINTEXT"
@@ -46,7 +47,7 @@ Listeners = Annotated[tuple[Listener, ...], BeforeValidator(_listeners)]
 AdvertisedListeners = Annotated[Listeners, AfterValidator(_reachable)]
 
 
-class BrokerSettings(Settings):
+class BrokerSettings(ClusterSettings):
     """The broker: `mini-kafka`."""
 
     model_config = SettingsConfigDict(env_prefix="MINI_KAFKA_")
@@ -379,6 +380,7 @@ LIMITS = (
     "max_head_bytes", "max_body_bytes", "max_control_body_bytes", "max_buffered_body_bytes",
     "max_records_per_request", "max_decompressed_bytes", "max_streams", "metrics_max_partitions",
     "max_connections", "max_connections_per_address", "max_pipelined", "max_pipelined_body_bytes",
+    "cluster_queue_bytes", "cluster_readers", "cluster_timeout",
     "max_wait_ms", "share_max_delivery_count", "share_max_in_flight", "share_max_lock_ms",
     "header_timeout", "body_timeout", "idle_timeout",
 )  # fmt: skip

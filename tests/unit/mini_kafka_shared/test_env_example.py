@@ -18,6 +18,7 @@ HEADER = """\
 # want to change: docker compose reads it. Outside containers, set the variables, or give the flags of the same
 # name (MINI_KAFKA_HTTP_PORT is mini-kafka --http-port).
 # Written by python tests/unit/mini_kafka_shared/test_env_example.py: change the settings classes instead.
+# The file is over 400 lines because each setting is in it, with what it is for.
 
 ## docker compose
 

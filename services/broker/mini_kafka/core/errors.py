@@ -47,6 +47,11 @@ It has over 400 lines because all refusals are in one place, each with the sente
     ├── OffsetOutOfRange          below the log start offset, or beyond the log end offset
     ├── UnknownConsumer           a consumer that did not register
     ├── MemoryLimitReached        the log's memory is full; the same request may succeed later
+    ├── ProduceQueueFull          too much waits for the cluster; the same request may succeed later
+    ├── ClusterUnavailable        the Kafka cluster behind a gateway does not answer; it may later
+    ├── ClusterRefused            the Kafka cluster refused what the gateway asked for
+    ├── PartlyAppended            of a request's records the cluster took some, and not all
+    ├── NotOnCluster              a call that only an engine with a log of its own can do
     └── BrokerStopping            the broker is on its way down
 
 Anything else that is raised is a bug: it is logged with its traceback and answered without details.
@@ -399,8 +404,63 @@ class MemoryLimitReached(BrokerError):
         )
 
 
+class ProduceQueueFull(BrokerError):
+    """What waits to be taken by the cluster fills its bound; the same produce may succeed later."""
+
+    def __init__(self, held: int, wanted: int, limit: int) -> None:
+        super().__init__(
+            f"{held} bytes of records wait for the cluster, and {wanted} more would pass"
+            f" MINI_KAFKA_CLUSTER_QUEUE_BYTES ({limit}): try again later, or raise the limit"
+        )
+
+
+class ClusterUnavailable(BrokerError):
+    """The Kafka cluster does not answer, or not in time; the same call may succeed later."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the Kafka cluster is not available: {reason}")
+
+
+class ClusterRefused(BrokerError):
+    """The Kafka cluster answered, and refused what was asked for another reason than this tree has a name for."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the Kafka cluster refused this: {reason}")
+
+
+class PartlyAppended(BrokerError):
+    """The cluster took some of a request's records; `appended` and `others` are their indexes, counted from 0."""
+
+    def __init__(self, appended: Sequence[int], others: Sequence[int], reason: str) -> None:
+        self.appended = appended
+        self.others = others
+        super().__init__(
+            f"of the records, counted from 0, {_ranges(appended)} were appended;"
+            f" {_ranges(others)} were not, or nobody can tell: {reason}"
+        )
+
+
+class NotOnCluster(BrokerError):
+    """What is asked for cannot be had where the log is a Kafka cluster's."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} cannot be had on a Kafka cluster (MINI_KAFKA_ENGINE=kafka)")
+
+
 class BrokerStopping(BrokerError):
     """The broker is shutting down and takes no new work."""
 
     def __init__(self) -> None:
         super().__init__("the broker is stopping: try again when it has started again")
+
+
+def _ranges(indexes: Sequence[int]) -> str:
+    """Write ascending indexes as `0-3, 7`."""
+    runs: list[list[int]] = []
+    for index in indexes:
+        if runs and runs[-1][1] + 1 == index:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs) or "none"

@@ -110,6 +110,24 @@ def build_batches(
     return batches
 
 
+def size_alone(record: NewRecord) -> int:
+    """Give the size of the batch that a record makes alone, in bytes."""
+    builder = _new_builder(MAX_BATCH_BYTES)
+    builder.append(0, record.timestamp_ms or 0, record.key, record.value, list(record.headers))
+    return int(builder.size())
+
+
+def check_size(record: NewRecord, max_bytes: int) -> None:
+    """Refuse a record that makes too large a batch even alone.
+
+    Raises:
+        RecordTooLarge: it does; as its index 0 stands.
+    """
+    bound = DefaultRecordBatchBuilder.estimate_size_in_bytes(record.key, record.value, list(record.headers))
+    if bound > max_bytes and (size := size_alone(record)) > max_bytes:
+        raise RecordTooLarge(0, size, max_bytes)
+
+
 def _new_builder(max_bytes: int) -> DefaultRecordBatchBuilder:
     return DefaultRecordBatchBuilder(MAGIC, 0, 0, -1, -1, -1, max_bytes)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 
 from mini_kafka.core import record_batch
-from mini_kafka.core.errors import InvalidRecord, InvalidTimestamp, MemoryLimitReached, RecordTooLarge
+from mini_kafka.core.errors import MemoryLimitReached, RecordTooLarge
 from mini_kafka.core.memory_budget import MemoryBudget, cost_of
 from mini_kafka.core.partition_log import PartitionLog
 from mini_kafka.core.partitioner import partition_for_key
@@ -19,6 +19,7 @@ from mini_kafka.core.topic import Topic
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.compactor import Compactor
 from mini_kafka.engine.port import Appended
+from mini_kafka.engine.record_checks import check_records
 from mini_kafka.engine.retention_sweeper import RetentionSweeper
 from mini_kafka.engine.rows import rows
 from mini_kafka.engine.waiters import Waiters
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 FULL_WARNING_EVERY_MS = 60_000
 """How often the log says that the memory is full: each refused producer knows it already."""
-MAX_TIMESTAMP_MS = 2**63 - 1
 KEY_BYTES_INLINE = 16 * 1024
 """How many bytes of keys the loop hashes itself: Python takes a millisecond or two for them."""
 
@@ -52,7 +52,7 @@ class Appender:
             InvalidRecord, InvalidTimestamp, RecordTooLarge, MemoryLimitReached: nothing was appended.
         """
         now_ms = self._clock.now_ms()
-        _check(topic, records, now_ms)
+        check_records(topic.name, len(topic.logs), topic.config, records, now_ms)
         if len(topic.logs) == 1:
             batches = _build(topic, records, now_ms)
             self._check_budget(batches, now_ms)
@@ -135,7 +135,7 @@ async def with_partitions(topic: Topic, records: Sequence[NewRecord], now_ms: in
     key_bytes = sum(len(record.key) for record in records if record.key is not None and record.partition is None)
     if key_bytes <= KEY_BYTES_INLINE:
         return records
-    _check(topic, records, now_ms)
+    check_records(topic.name, partitions, topic.config, records, now_ms)
 
     def place(record: NewRecord) -> NewRecord:
         if record.key is None or record.partition is not None:
@@ -143,39 +143,6 @@ async def with_partitions(topic: Topic, records: Sequence[NewRecord], now_ms: in
         return record._replace(partition=partition_for_key(record.key, partitions))
 
     return await asyncio.to_thread(lambda: list(map(place, records)))
-
-
-def _check(topic: Topic, records: Sequence[NewRecord], now_ms: int) -> None:
-    """Refuse a record that its topic cannot hold, at this time.
-
-    Raises:
-        InvalidRecord, InvalidTimestamp: the text says which and why.
-        RecordTooLarge: key and value alone are over the limit.
-    """
-    partitions = len(topic.logs)
-    max_bytes = topic.config.max_message_bytes
-    needs_key = topic.config.compacts
-    earliest, latest = topic.config.times_taken(now_ms)
-    for index, (value, key, _, timestamp_ms, partition) in enumerate(records):
-        size = len(value or b"") + len(key or b"")
-        if size > max_bytes:
-            raise RecordTooLarge(index, size + record_batch.HEADER_BYTES, max_bytes)
-        if partition is not None and not 0 <= partition < partitions:
-            raise InvalidRecord(
-                index, f"is for partition {partition}, and topic {topic.name!r} has 0 to {partitions - 1}"
-            )
-        if timestamp_ms is not None and not 0 <= timestamp_ms <= MAX_TIMESTAMP_MS:
-            raise InvalidTimestamp(index, f"has the timestamp {timestamp_ms}: it is milliseconds since 1970, from 0 on")
-        if timestamp_ms is not None and not earliest <= timestamp_ms <= latest:
-            raise InvalidTimestamp(
-                index,
-                f"has the timestamp {timestamp_ms}, and topic {topic.name!r} takes {earliest} to {latest} now: see its"
-                " message.timestamp.before.max.ms and message.timestamp.after.max.ms",
-            )
-        if needs_key and key is None:
-            raise InvalidRecord(
-                index, f"has no key, and topic {topic.name!r} keeps the last record of each: give it one"
-            )
 
 
 def _by_partition(topic: Topic, records: Sequence[NewRecord]) -> dict[int, list[int]]:

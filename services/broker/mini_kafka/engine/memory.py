@@ -114,6 +114,11 @@ class MemoryEngine:
         """Whether the engine is on its way down."""
         return self._waiters.closed
 
+    @property
+    def trouble(self) -> str:
+        """Say nothing: what is in RAM is always there."""
+        return ""
+
     def now_ms(self) -> int:
         """Give the time, in milliseconds since 1970."""
         return self._clock.now_ms()

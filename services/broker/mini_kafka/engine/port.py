@@ -3,6 +3,12 @@
 `Engine` is what the HTTP API needs, and every engine has it. Every call takes the `Caller` first, so that access
 rights, faults and a request log need no new signatures. A refusal is a `BrokerError` of the core. Waiting
 is the engine's: a call with `wait_ms` ends at the first record, or when the time is over, or when the engine closes.
+
+On a Kafka cluster every call may also raise `ClusterUnavailable` or `ClusterRefused`, and some mean what a cluster can:
+`produce` is all or none only as far as its check goes (`PartlyAppended` says the rest; after `ClusterUnavailable`
+nobody knows), takes no `sequence` and no timestamp 0, and may go by the partitions of five seconds ago. Ends are those
+of committed records; `record_count` counts offsets. Another gateway may come between the check of a change and the
+change, and sees it later. A topic's limits and defaults are the cluster's, and so is `epoch`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -143,6 +149,10 @@ class Engine(Protocol):
     def closed(self) -> bool:
         """Whether the engine is on its way down: whoever reads on and on has to end."""
 
+    @property
+    def trouble(self) -> str:
+        """Say why calls cannot be answered for now; empty when they can."""
+
     def now_ms(self) -> int:
         """Give the time by which the engine goes, in milliseconds since 1970."""
 
@@ -216,7 +226,7 @@ class Engine(Protocol):
         create: bool = False,
         sequence: ProducerSequence | None = None,
     ) -> Sequence[Appended]:
-        """Append records, all of them or none, and say where each came to lie.
+        """Append records, all of them or none (on a cluster: see above), and say where each came to lie.
 
         A record that names no partition goes where Kafka's default partitioner puts its key, and those of one call
         without a key to one partition. With `create`, a missing topic is made, as `ensure_topic` makes one that
@@ -224,7 +234,8 @@ class Engine(Protocol):
 
         Raises:
             UnknownTopic, InvalidTopic, InvalidRecord, InvalidTimestamp, RecordTooLarge, MemoryLimitReached,
-            BrokerStopping, PartitionLimitReached, SequenceGap, ProducerFenced: nothing was appended.
+            BrokerStopping, PartitionLimitReached, SequenceGap, ProducerFenced, ProduceQueueFull, NotOnCluster:
+            nothing was appended. PartlyAppended: some records were, and it names them.
         """
 
     async def read(

@@ -5,6 +5,8 @@ from mini_kafka.http_api.error_table import KINDS, PATH, ErrorKind
 INTRODUCTION = f"""\
 # Errors
 
+<!-- over 400 lines because each error has its entry -->
+
 Every error of the HTTP API has one form, [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457): `detail` says what went
 wrong this time and what to do about it, `code` names the kind of error, as Kafka does where it has one, and `type`
 leads to the kind's entry. The broker itself serves this page at `{PATH}` and each entry at `{PATH}/CODE`, so a `type`

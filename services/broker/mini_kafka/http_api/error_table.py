@@ -257,6 +257,34 @@ CORE_ERRORS: Mapping[type[core.BrokerError], ErrorKind] = {
         " goes on.",
         ("MINI_KAFKA_MEMORY_LIMIT", "MINI_KAFKA_LOG_RETENTION_MS", "MINI_KAFKA_LOG_RETENTION_BYTES"),
     ),
+    core.ProduceQueueFull: ErrorKind(
+        "PRODUCE_QUEUE_FULL", HTTPStatus.TOO_MANY_REQUESTS, "Too many records wait for the Kafka cluster",
+        "Try again when the cluster has taken some, send less at a time, or raise the limit. Nothing was appended.",
+        ("MINI_KAFKA_CLUSTER_QUEUE_BYTES",),
+    ),
+    core.ClusterUnavailable: ErrorKind(
+        "CLUSTER_NOT_AVAILABLE", HTTPStatus.SERVICE_UNAVAILABLE, "The Kafka cluster does not answer",
+        "Try again: all heals by itself when the cluster is back. /readyz says why it is away. Records of a produce may"
+        " have been appended, so a retry may append them a second time.",
+        ("MINI_KAFKA_BOOTSTRAP_SERVERS", "MINI_KAFKA_CLUSTER_TIMEOUT"),
+    ),
+    core.ClusterRefused: ErrorKind(
+        "CLUSTER_REFUSED", HTTPStatus.BAD_GATEWAY, "The Kafka cluster refused what was asked for",
+        "The detail has the cluster's reason: often the gateway's user lacks a right there.",
+        ("MINI_KAFKA_SASL_USERNAME",),
+    ),
+    core.PartlyAppended: ErrorKind(
+        "PARTLY_APPENDED", HTTPStatus.BAD_GATEWAY, "The Kafka cluster took a part of the records",
+        "The detail names the records that were appended, and the others: send those again, and one whose answer was"
+        " lost may be there twice.",
+        ("MINI_KAFKA_CLUSTER_TIMEOUT",),
+    ),
+    core.NotOnCluster: ErrorKind(
+        "NOT_ON_CLUSTER", HTTPStatus.NOT_IMPLEMENTED, "A Kafka cluster cannot do this",
+        "The broker is a gateway to a Kafka cluster, which has no such thing: the detail says what, and docs/scaling.md"
+        " lists all of it.",
+        ("MINI_KAFKA_ENGINE",),
+    ),
     core.BrokerStopping: ErrorKind(
         "BROKER_NOT_AVAILABLE", HTTPStatus.SERVICE_UNAVAILABLE, "The broker is stopping",
         "Try again when it has started again; topics and offsets in RAM are gone by then.",

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mini_kafka.core.errors import ClusterUnavailable
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import SAFE_METHODS, AccessPolicy, Head, read_head
 from mini_kafka.http_api.aside import INLINE_BODY_BYTES, aside
@@ -109,6 +110,8 @@ class Gate:
     async def _is_answered_early(self, scope: Scope, send: Send, begun: float) -> bool:
         """Answer a health check while the application is loaded; let every other request wait for it."""
         if scope["path"] in HEALTH_PATHS and scope["method"] == "GET":
+            if scope["path"] == "/readyz" and self._engine.trouble:
+                raise ClusterUnavailable(self._engine.trouble)
             self._count(scope, scope["path"], 200, begun)
             await _answer_hot(ALIVE, scope, send)
             return True

@@ -9,6 +9,7 @@ from mini_kafka.core import errors as core
 class ErrorCode(IntEnum):
     """Kafka's error codes (`org.apache.kafka.common.protocol.Errors`), as far as this broker gives them."""
 
+    UNKNOWN_SERVER_ERROR = -1
     NONE = 0
     OFFSET_OUT_OF_RANGE = 1
     CORRUPT_MESSAGE = 2
@@ -103,6 +104,11 @@ KAFKA_CODE: Mapping[type[core.BrokerError], ErrorCode] = {
     core.UnknownConsumer: ErrorCode.UNKNOWN_MEMBER_ID,
     # librdkafka and Java try it again, the batch included; THROTTLING_QUOTA_EXCEEDED makes librdkafka give up.
     core.MemoryLimitReached: ErrorCode.KAFKA_STORAGE_ERROR,
+    # Of a gateway to a cluster, which serves no Kafka clients: none of them is ever seen here.
+    **dict.fromkeys(
+        (core.ClusterRefused, core.ClusterUnavailable, core.NotOnCluster, core.PartlyAppended, core.ProduceQueueFull),
+        ErrorCode.UNKNOWN_SERVER_ERROR,
+    ),
     # What a Kafka broker says that gives its partitions away before it stops: look for the leader, and try again.
     core.BrokerStopping: ErrorCode.NOT_LEADER_OR_FOLLOWER,
 }

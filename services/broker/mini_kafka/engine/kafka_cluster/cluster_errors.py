@@ -1,0 +1,88 @@
+"""From librdkafka's error codes to the core's errors: the one table, and what is not in it.
+
+librdkafka numbers its own errors below zero and hands Kafka's on as they came. A code says what happened, never to
+whom: the caller of a function knows the topic or the group, and says it in `named`.
+"""
+
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import KafkaError, KafkaException
+
+from mini_kafka.core.errors import (
+    BrokerError,
+    BrokerStopping,
+    ClusterRefused,
+    ClusterUnavailable,
+    GroupNotFound,
+    InvalidConfig,
+    InvalidGroupName,
+    InvalidPartitions,
+    InvalidTopic,
+    TopicExists,
+    UnknownTopic,
+)
+
+Translation = Callable[[str, str], BrokerError]
+"""From the name that the call was about, and the cluster's own sentence."""
+
+
+def _unavailable(_: str, reason: str) -> BrokerError:
+    return ClusterUnavailable(reason)
+
+
+def _stopping(_: str, __: str) -> BrokerError:
+    return BrokerStopping()
+
+
+ALL_AWAY = KafkaError._ALL_BROKERS_DOWN
+"""What librdkafka says after it has said of each node what is wrong with it."""
+QUEUE_FULL = KafkaError._QUEUE_FULL
+PARTITION_EOF = KafkaError._PARTITION_EOF
+AUTO_OFFSET_RESET = KafkaError._AUTO_OFFSET_RESET
+
+AWAY = (
+    KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE,
+    KafkaError._MSG_TIMED_OUT, KafkaError._RESOLVE, KafkaError._WAIT_COORD, KafkaError._NOENT,
+    KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RETRY, KafkaError._PURGE_QUEUE,
+    KafkaError._PURGE_INFLIGHT, KafkaError._FATAL, KafkaError._WAIT_CACHE, KafkaError._QUEUE_FULL,
+    KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.BROKER_NOT_AVAILABLE, KafkaError.REPLICA_NOT_AVAILABLE, KafkaError.NETWORK_EXCEPTION,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_ENOUGH_REPLICAS, KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND, KafkaError.NOT_CONTROLLER,
+    KafkaError.KAFKA_STORAGE_ERROR, KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE, KafkaError.THROTTLING_QUOTA_EXCEEDED,
+    KafkaError.INVALID_REPLICATION_FACTOR,
+)  # fmt: skip
+"""What passes by itself: nodes that are away, move their work, or do not let us in yet."""
+
+TRANSLATIONS: Mapping[int, Translation] = {
+    **dict.fromkeys(AWAY, _unavailable),
+    KafkaError._DESTROY: _stopping,
+    KafkaError.UNKNOWN_TOPIC_OR_PART: lambda name, _: UnknownTopic(name),
+    KafkaError._UNKNOWN_TOPIC: lambda name, _: UnknownTopic(name),
+    KafkaError._UNKNOWN_PARTITION: lambda name, _: UnknownTopic(name),
+    KafkaError.UNKNOWN_TOPIC_ID: lambda name, _: UnknownTopic(name),
+    KafkaError.TOPIC_EXCEPTION: lambda name, reason: InvalidTopic(
+        f"topic name {name[:249]!r} is not allowed: {reason}"
+    ),
+    KafkaError.TOPIC_ALREADY_EXISTS: lambda name, _: TopicExists(f"topic {name!r} exists already"),
+    KafkaError.INVALID_PARTITIONS: lambda name, reason: InvalidPartitions(
+        f"topic {name!r} cannot have this number of partitions: {reason}"
+    ),
+    KafkaError.INVALID_CONFIG: lambda name, reason: InvalidConfig(f"topic {name!r} cannot have this config: {reason}"),
+    KafkaError.GROUP_ID_NOT_FOUND: lambda name, _: GroupNotFound(name),
+    KafkaError.INVALID_GROUP_ID: lambda _, __: InvalidGroupName(),
+}
+"""What an error of librdkafka or of Kafka is to the core; any other code is `ClusterRefused`, with its sentence."""
+
+
+def translated(error: KafkaError, named: str = "") -> BrokerError:
+    """Give the core's error for one of librdkafka's, about the topic or group `named`."""
+    translation = TRANSLATIONS.get(error.code())
+    reason = f"{error.str()} ({error.name()})"
+    return ClusterRefused(reason) if translation is None else translation(named, reason)
+
+
+def of_exception(error: KafkaException, named: str = "") -> BrokerError:
+    """Give the core's error for what librdkafka raised."""
+    return translated(error.args[0], named)

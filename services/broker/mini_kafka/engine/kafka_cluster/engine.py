@@ -1,0 +1,257 @@
+"""The cluster engine: the port answered from a real Kafka cluster. It keeps nothing that the cluster does not have.
+
+Knows who answers what: `connection` reaches the cluster, the other rooms of this package do the work.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import Consumer
+
+from mini_kafka.core.errors import BrokerStopping, NotOnCluster
+from mini_kafka.core.offsets import TopicPartition
+from mini_kafka.core.producer_sequences import ProducerSequence
+from mini_kafka.core.record_batch import NewRecord
+from mini_kafka.engine.clock import LoopClock
+from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, reader_config
+from mini_kafka.engine.kafka_cluster.connection import Connection, librdkafka_logger
+from mini_kafka.engine.kafka_cluster.pooled_reader import PooledReader
+from mini_kafka.engine.kafka_cluster.producing import Producing
+from mini_kafka.engine.kafka_cluster.reader_pool import ReaderPool
+from mini_kafka.engine.kafka_cluster.reading import Reading
+from mini_kafka.engine.kafka_cluster.topic_views import TopicViews
+from mini_kafka.engine.kafka_cluster.topics import ClusterTopics
+from mini_kafka.engine.kafka_cluster.watcher import Watcher
+from mini_kafka.engine.port import (
+    LOCK_MS,
+    READ_BYTES,
+    Acknowledgement,
+    AcquiredRecord,
+    Appended,
+    Caller,
+    ConsumedRecord,
+    ConsumerPlace,
+    EngineUsage,
+    GroupDescription,
+    GroupSummary,
+    OffsetChange,
+    OffsetTarget,
+    Read,
+    RecordLock,
+    Release,
+    TopicDescription,
+)
+from mini_kafka.engine.waiters import Waiters
+
+
+class KafkaClusterEngine:
+    """Topics, records, offsets and groups of a Kafka cluster."""
+
+    name = "kafka"
+
+    def __init__(self, config: ClusterConfig) -> None:
+        """Make the clients; `start` lets them work.
+
+        Raises:
+            KafkaException: librdkafka does not take the settings.
+        """
+        self._config = config
+        self._connection = Connection(config)
+        self._waiters = Waiters(LoopClock(), config.max_wait_ms)
+        self._views = TopicViews(self._connection)
+        self._topics = ClusterTopics(self._connection, self._views)
+        self._producing = Producing(self._connection, self._topics, self._views, self._waiters)
+        self._watcher = Watcher(self._views, self._waiters)
+        self._pool = ReaderPool(config.readers, self._make_reader)
+        self._reading = Reading(self._views, self._pool, self._watcher, self._waiters, timeout_s=config.timeout_s)
+
+    def _make_reader(self) -> PooledReader:
+        return PooledReader(Consumer(reader_config(self._config), logger=librdkafka_logger))
+
+    def start(self) -> None:
+        """Begin to work on the running loop, whether the cluster is there or not."""
+        self._connection.start()
+
+    @property
+    def epoch(self) -> str:
+        """Name the log: by the cluster's id, the same for every gateway, and zeros before it was heard of."""
+        return self._connection.epoch
+
+    @property
+    def closed(self) -> bool:
+        """Whether the engine is on its way down."""
+        return self._waiters.closed
+
+    @property
+    def trouble(self) -> str:
+        """Say why the cluster cannot be asked now."""
+        return self._connection.trouble
+
+    def now_ms(self) -> int:
+        """Give the time, in milliseconds since 1970."""
+        return time.time_ns() // 1_000_000
+
+    async def usage(self) -> EngineUsage:
+        """Count the cluster's nodes and the calls that wait for records; the log's bytes are the cluster's affair."""
+        return EngineUsage(max(0, self._connection.brokers), len(self._waiters), None, None)
+
+    async def create_topic(
+        self, caller: Caller, name: str, *, partitions: int | None = None, configs: Mapping[str, str] | None = None
+    ) -> TopicDescription:
+        """Make a topic, with the cluster's defaults for what is not said."""
+        return await self._topics.create(name, partitions, configs or {})
+
+    async def put_topic(
+        self, caller: Caller, name: str, *, partitions: int | None = None, configs: Mapping[str, str] | None = None
+    ) -> tuple[TopicDescription, bool]:
+        """Have a topic that is as described, and say whether it was made just now."""
+        return await self._topics.put(name, partitions, configs or {})
+
+    async def alter_topic(
+        self, caller: Caller, name: str, *, partitions: int | None = None, configs: Mapping[str, str] | None = None
+    ) -> TopicDescription:
+        """Give a topic more partitions, other configs, or both."""
+        described = await self._topics.alter(name, partitions, configs or {})
+        self._waiters.notify(name)
+        return described
+
+    async def describe_topic(self, caller: Caller, name: str) -> TopicDescription:
+        """Show one topic."""
+        return await self._views.describe(name)
+
+    async def ensure_topic(self, caller: Caller, name: str, *, explicit: bool) -> TopicDescription:
+        """Find a topic, or make it."""
+        return await self._topics.ensure(name, explicit=explicit)
+
+    async def delete_topic(self, caller: Caller, name: str) -> None:
+        """Take a topic, its records and all offsets committed for it away."""
+        await self._topics.delete(name)
+        self._waiters.notify(name)
+
+    async def describe_topics(self, caller: Caller) -> Sequence[TopicDescription]:
+        """List all topics by name, without Kafka's internal ones."""
+        return await self._views.describe_all()
+
+    async def produce(
+        self,
+        caller: Caller,
+        topic: str,
+        records: Sequence[NewRecord],
+        *,
+        create: bool = False,
+        sequence: ProducerSequence | None = None,
+    ) -> Sequence[Appended]:
+        """Append records, and say where each came to lie."""
+        if self._waiters.closed:
+            raise BrokerStopping
+        if sequence is not None:
+            raise NotOnCluster("Producer-Seq")
+        return await self._producing.produce(topic, records, create=create, now_ms=self.now_ms())
+
+    async def read(
+        self,
+        caller: Caller,
+        topic: str,
+        positions: Mapping[int, int],
+        *,
+        partition: int | None = None,
+        max_records: int,
+        max_bytes: int = READ_BYTES,
+        wait_ms: int = 0,
+    ) -> Read:
+        """Read records of one partition or of all, from a position in each; with `wait_ms`, wait for the first one."""
+        return await self._reading.read(
+            topic, positions, partition=partition, max_records=max_records, max_bytes=max_bytes, wait_ms=wait_ms
+        )
+
+    async def offsets_at(self, caller: Caller, topic: str, at: int) -> Sequence[int]:
+        """Look an offset up in each partition: EARLIEST, LATEST, or the first record at or after a time."""
+        return await self._views.offsets_at(topic, at)
+
+    async def commit_offsets(self, caller: Caller, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+        """Keep, for a group, the next offset to read in each partition."""
+        raise NotOnCluster("commit_offsets")
+
+    async def committed_offsets(self, caller: Caller, group: str) -> Mapping[TopicPartition, int]:
+        """Give a group's committed offsets; empty for a group that nobody knows."""
+        raise NotOnCluster("committed_offsets")
+
+    async def register_consumer(self, caller: Caller, consumer_id: str, topic: str) -> None:
+        """Let a consumer read a topic: where it stopped, or from the log start, which is committed then."""
+        raise NotOnCluster("register_consumer")
+
+    async def consume(self, caller: Caller, consumer_id: str, *, wait_ms: int = 0) -> ConsumedRecord | None:
+        """Hand a registered consumer its next record and commit it, or None when there is nothing new."""
+        raise NotOnCluster("consume")
+
+    async def consumer_places(self, caller: Caller) -> Sequence[ConsumerPlace]:
+        """List where every registered consumer stands."""
+        raise NotOnCluster("consumer_places")
+
+    async def acquire(
+        self,
+        caller: Caller,
+        group: str,
+        topics: Sequence[str],
+        *,
+        max_records: int,
+        wait_ms: int = 0,
+        lock_ms: int = LOCK_MS,
+        member: str | None = None,
+        create: bool = True,
+    ) -> Sequence[AcquiredRecord]:
+        """Lock records of topics for a member of a shared group; with `wait_ms`, wait for the first one."""
+        raise NotOnCluster("acquire")
+
+    async def acknowledge(
+        self,
+        caller: Caller,
+        group: str,
+        *,
+        accept: Sequence[RecordLock] = (),
+        release: Sequence[Release] = (),
+        reject: Sequence[RecordLock] = (),
+        renew: Sequence[RecordLock] = (),
+        lock_ms: int = LOCK_MS,
+    ) -> Acknowledgement:
+        """Settle locks; those that are no longer held are late, and that is no error."""
+        raise NotOnCluster("acknowledge")
+
+    async def release_member(self, caller: Caller, group: str, member: str) -> int:
+        """Give back all that a member holds, and count it."""
+        raise NotOnCluster("release_member")
+
+    async def list_groups(self, caller: Caller) -> Sequence[GroupSummary]:
+        """List all groups by name."""
+        raise NotOnCluster("list_groups")
+
+    async def describe_group(self, caller: Caller, group: str) -> GroupDescription:
+        """Show one group."""
+        raise NotOnCluster("describe_group")
+
+    async def reset_offsets(
+        self,
+        caller: Caller,
+        group: str,
+        targets: Mapping[str | TopicPartition, OffsetTarget],
+        *,
+        dry_run: bool = False,
+    ) -> Sequence[OffsetChange]:
+        """Move a group's committed offsets, all or none, and say from where to where."""
+        raise NotOnCluster("reset_offsets")
+
+    async def delete_group(self, caller: Caller, group: str) -> None:
+        """Take a group and its offsets away."""
+        raise NotOnCluster("delete_group")
+
+    async def forget_offsets(self, caller: Caller, group: str, topic: str) -> None:
+        """Take what a group has committed of one topic away."""
+        raise NotOnCluster("forget_offsets")
+
+    async def close(self) -> None:
+        """End all waiting, and refuse new records from now on."""
+        self._waiters.close()
+        await self._watcher.close()
+        await self._producing.close()
+        self._pool.close()
+        await self._connection.close()

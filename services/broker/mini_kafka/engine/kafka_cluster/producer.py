@@ -1,0 +1,111 @@
+"""One idempotent producer, and the thread that hears what became of its records.
+
+What the thread hears within one poll comes to the loop at once, not record by record. Decides nothing about records:
+`producing` does.
+"""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from mini_kafka.core.record_batch import NewRecord
+from mini_kafka.engine.kafka_cluster.cluster_config import LibrdkafkaConfig
+from mini_kafka.engine.kafka_cluster.cluster_errors import QUEUE_FULL
+from mini_kafka.engine.kafka_cluster.connection import librdkafka_logger
+
+POLL_S = 0.2
+"""How long the thread sleeps at most when nothing is delivered: so late it notices that it is to end."""
+
+Outcome = tuple[int, int] | KafkaError
+"""A record's offset and timestamp, or why it has none."""
+
+
+class Delivery:
+    """The records of one call on their way; `outcomes` are complete when `done` is."""
+
+    __slots__ = ("_arrived", "_total", "done", "outcomes")
+
+    def __init__(self, total: int) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.outcomes: list[Outcome | None] = [None] * total
+        self._total = total
+        self._arrived = count(1)  # counts without a lock, whichever thread asks
+
+    def arrive(self, index: int, outcome: Outcome) -> bool:
+        """Keep what became of a record, and tell whether it was the last one."""
+        self.outcomes[index] = outcome
+        return next(self._arrived) == self._total
+
+
+class RecordProducer:
+    """Sends records, and tells when all of a call's have arrived or failed."""
+
+    def __init__(self, config: LibrdkafkaConfig) -> None:
+        self._producer = Producer(config, logger=librdkafka_logger)
+        self._loop = asyncio.get_running_loop()
+        self._ending = False
+        self._complete: list[Delivery] = []
+        self._thread = threading.Thread(target=self._hear, name="deliveries", daemon=True)
+        self._thread.start()
+
+    def send(
+        self, delivery: Delivery, topic: str, records: Sequence[NewRecord], places: Sequence[int], now_ms: int
+    ) -> None:
+        """Hand records over, each for its partition, from any thread; those without a timestamp are of this time."""
+        produce = self._producer.produce
+        for index, (value, key, headers, timestamp_ms, _) in enumerate(records):
+            optional: dict[str, Any] = {"headers": list(headers)} if headers else {}
+            try:
+                produce(
+                    topic,
+                    value,
+                    key,
+                    places[index],
+                    partial(self._arrived, delivery, index),
+                    timestamp=now_ms if timestamp_ms is None else timestamp_ms,
+                    **optional,
+                )
+            except (KafkaException, BufferError) as error:
+                reason = error.args[0] if isinstance(error, KafkaException) else KafkaError(QUEUE_FULL)
+                if delivery.arrive(index, reason):
+                    self._tell([delivery])
+
+    def learn(self, topic: str, timeout_s: float) -> None:
+        """Ask the cluster how many partitions a topic has, and block: a record for an unknown one would be refused."""
+        self._producer.list_topics(topic, timeout=timeout_s)
+
+    def give_up(self) -> None:
+        """Let every record that is still on its way fail."""
+        self._producer.purge()
+
+    def close(self) -> None:
+        """Stop hearing; who still waits was told before, or never is."""
+        self._ending = True
+
+    def _hear(self) -> None:
+        while not self._ending:
+            self._producer.poll(POLL_S)
+            if self._complete:
+                complete, self._complete = self._complete, []
+                self._tell(complete)
+
+    def _arrived(self, delivery: Delivery, index: int, error: KafkaError | None, message: Message) -> None:
+        outcome = error if error is not None else (message.offset() or 0, message.timestamp()[1])
+        if delivery.arrive(index, outcome):
+            self._complete.append(delivery)
+
+    def _tell(self, complete: list[Delivery]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_finish, complete)
+
+
+def _finish(complete: list[Delivery]) -> None:
+    for delivery in complete:
+        if not delivery.done.done():
+            delivery.done.set_result(None)

@@ -1,0 +1,313 @@
+"""How topics of the cluster look: ids, partitions, configs, and the bounds of their logs.
+
+A description is always asked for anew. A produce may take what it has to know of a topic from a look of the last few
+seconds; whoever changes a topic makes that look be forgotten. Kafka's internal topics are not there for anybody.
+"""
+
+import time
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicCollection
+from confluent_kafka import TopicPartition as KafkaTopicPartition
+from confluent_kafka.admin import ConfigEntry, ConfigResource, ConfigSource, OffsetSpec, ResourceType
+
+from mini_kafka.core.errors import BrokerError, ClusterUnavailable, InvalidTopic, UnknownTopic
+from mini_kafka.core.topic import check_name
+from mini_kafka.core.topic_config import CONFIGS, TopicConfig
+from mini_kafka.engine.kafka_cluster.cluster_errors import of_exception
+from mini_kafka.engine.kafka_cluster.connection import Connection, settled
+from mini_kafka.engine.kafka_cluster.shared_questions import SharedQuestions
+from mini_kafka.engine.port import EARLIEST, LATEST, PartitionDescription, TopicDescription
+
+SHAPE_AGE_S = 5.0
+"""How old what a produce knows of its topic may be: partitions that another gateway added are used so late."""
+LISTED_CONFIG_AGE_S = 30.0
+"""How old a config in the list of all topics may be: to decode one takes milliseconds, and there may be thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A topic without its records; `texts` are all configs that the cluster knows, by Kafka's names."""
+
+    name: str
+    topic_id: UUID
+    partitions: int
+    config: TopicConfig
+    texts: Mapping[str, str]
+    seen_at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where the logs of a topic begin and end, by partition; the end is what transactions have left stable."""
+
+    topic_id: UUID
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+
+class TopicViews:
+    """Looks at topics."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._shapes: dict[str, Shape] = {}
+        self._described = SharedQuestions(self._describe)
+        self._bounded = SharedQuestions(self._bounds)
+
+    async def describe(self, name: str) -> TopicDescription:
+        """Show one topic as it is now.
+
+        Raises:
+            UnknownTopic, ClusterUnavailable, ClusterRefused: it cannot be shown.
+        """
+        return await self._described.ask(name)
+
+    async def bounds(self, name: str) -> Bounds:
+        """Say where the logs of a topic begin and end now.
+
+        Raises:
+            UnknownTopic, ClusterUnavailable, ClusterRefused: they cannot be said.
+        """
+        return await self._bounded.ask(name)
+
+    async def shape(self, name: str) -> Shape:
+        """Give a topic's partitions and configs, as they were some seconds ago at most.
+
+        Raises:
+            UnknownTopic, ClusterUnavailable, ClusterRefused: they cannot be had.
+        """
+        known = self._shapes.get(name)
+        if known is None or time.monotonic() - known.seen_at_s > SHAPE_AGE_S:
+            await self._described.ask(name)
+            known = self._shapes.get(name)
+            if known is None:  # it was forgotten meanwhile
+                raise UnknownTopic(name)
+        return known
+
+    def known_shape(self, name: str) -> Shape | None:
+        """Give what was seen last of a topic, however long ago."""
+        return self._shapes.get(name)
+
+    def forget(self, name: str) -> None:
+        """Look at a topic anew before it is used again."""
+        self._shapes.pop(name, None)
+
+    async def ids_and_sizes(self, names: Sequence[str]) -> dict[str, tuple[UUID, int]]:
+        """Give ids and numbers of partitions of those topics that are there and not internal.
+
+        Raises:
+            ClusterUnavailable, ClusterRefused: nobody can say.
+        """
+        if not names:
+            return {}
+        admin, timeout_s = self._connection.admin, self._connection.config.timeout_s
+        futures = admin.describe_topics(TopicCollection(list(names)), request_timeout=timeout_s)
+        await settled(futures.values())
+        found = {}
+        for name, future in futures.items():
+            try:
+                topic = future.result()
+            except KafkaException as error:
+                refusal = of_exception(error, name)
+                if isinstance(refusal, UnknownTopic | InvalidTopic):
+                    continue
+                raise refusal from error
+            if not topic.is_internal:
+                found[name] = uuid_of(topic.topic_id), len(topic.partitions)
+        return found
+
+    async def describe_all(self) -> list[TopicDescription]:
+        """List all topics by name."""
+        timeout_s = self._connection.config.timeout_s
+        cluster = await self._connection.on_thread(lambda: self._connection.admin.list_topics(timeout=timeout_s))
+        names = sorted(cluster.topics)
+        sizes = await self.ids_and_sizes(names)
+        for name in self._shapes.keys() - sizes.keys():
+            self.forget(name)
+        oldest = time.monotonic() - LISTED_CONFIG_AGE_S
+        shapes = {
+            name: known
+            for name, (topic_id, partitions) in sizes.items()
+            if (known := self._shapes.get(name)) is not None
+            and (known.topic_id, known.partitions) == (topic_id, partitions)
+            and known.seen_at_s > oldest
+        }
+        shapes |= await self._shapes_of({name: size for name, size in sizes.items() if name not in shapes})
+        everywhere = [(name, number) for name, shape in shapes.items() for number in range(shape.partitions)]
+        try:
+            starts = await self.list_offsets(everywhere, OffsetSpec.earliest())
+            ends = await self.list_offsets(everywhere, OffsetSpec.latest())
+        except UnknownTopic:  # one was deleted while the others were looked at
+            return await self.describe_all()
+        return [_description(shapes[name], starts, ends) for name in names if name in shapes]
+
+    async def offsets_at(self, name: str, at: int) -> list[int]:
+        """Look an offset up in each partition, as the port says."""
+        bounds = await self.bounds(name)
+        if at in {EARLIEST, LATEST}:
+            return list(bounds.starts if at == EARLIEST else bounds.ends)
+        partitions = [(name, number) for number in range(len(bounds.ends))]
+        found = await self.list_offsets(partitions, OffsetSpec.for_timestamp(max(0, at)))
+        # Kafka's answer where there is no such record is -1; an index may also point before what was deleted.
+        return [
+            end if found[partition] < 0 else max(start, min(found[partition], end))
+            for partition, start, end in zip(partitions, bounds.starts, bounds.ends, strict=True)
+        ]
+
+    async def list_offsets(
+        self,
+        partitions: Iterable[tuple[str, int]],
+        spec: OffsetSpec,
+        *,
+        isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+    ) -> dict[tuple[str, int], int]:
+        """Look an offset up in each of these partitions; -1 where there is none.
+
+        Raises:
+            UnknownTopic, ClusterUnavailable, ClusterRefused: not all of them can be had.
+        """
+        found = {}
+        for place, answer in (await self._ask_offsets(partitions, spec, isolation)).items():
+            if isinstance(answer, BrokerError):
+                await self._explain(answer, place[0])
+            else:
+                found[place] = answer
+        return found
+
+    async def ends_of(self, sizes: Mapping[str, int]) -> dict[str, Sequence[int] | None]:
+        """Say where the logs of topics end, by name and number of partitions; None where that cannot be said."""
+        partitions = [(name, number) for name, count in sizes.items() for number in range(count)]
+        found = await self._ask_offsets(partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+        ends: dict[str, Sequence[int] | None] = {}
+        for name, count in sizes.items():
+            answers = [found[name, number] for number in range(count)]
+            ends[name] = [answer for answer in answers if isinstance(answer, int)]
+            if len(ends[name] or ()) != count:
+                ends[name] = None
+        return ends
+
+    async def _ask_offsets(
+        self, partitions: Iterable[tuple[str, int]], spec: OffsetSpec, isolation: IsolationLevel
+    ) -> dict[tuple[str, int], int | BrokerError]:
+        wanted = {KafkaTopicPartition(topic, number): spec for topic, number in partitions}
+        if not wanted:
+            return {}
+        futures = self._connection.admin.list_offsets(
+            wanted, isolation_level=isolation, request_timeout=self._connection.config.timeout_s
+        )
+        await settled(futures.values())
+        answers: dict[tuple[str, int], int | BrokerError] = {}
+        for place, future in futures.items():
+            try:
+                answers[place.topic, place.partition] = int(future.result().offset)
+            except KafkaException as error:
+                answers[place.topic, place.partition] = of_exception(error, place.topic)
+        return answers
+
+    async def _explain(self, refusal: BrokerError, name: str) -> None:
+        """Raise why offsets cannot be had: librdkafka finds no leader, also where there is no topic any more."""
+        if isinstance(refusal, ClusterUnavailable) and name not in await self.ids_and_sizes([name]):
+            raise UnknownTopic(name)
+        raise refusal
+
+    async def _shape(self, name: str) -> Shape:
+        _check(name)
+        sizes = await self.ids_and_sizes([name])
+        if name not in sizes:
+            self.forget(name)
+            raise UnknownTopic(name)
+        shapes = await self._shapes_of(sizes)
+        if name not in shapes:
+            raise UnknownTopic(name)
+        return shapes[name]
+
+    async def _shapes_of(self, sizes: Mapping[str, tuple[UUID, int]]) -> dict[str, Shape]:
+        """Ask for the configs of topics; one that is deleted meanwhile is left out."""
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in sizes]
+        if not resources:
+            return {}
+        admin, timeout_s = self._connection.admin, self._connection.config.timeout_s
+        futures = admin.describe_configs(resources, request_timeout=timeout_s)
+        await settled(futures.values())
+        for resource, future in futures.items():
+            name = resource.name
+            try:
+                entries = future.result()
+            except KafkaException as error:
+                refusal = of_exception(error, name)
+                if isinstance(refusal, UnknownTopic):
+                    self.forget(name)
+                    continue
+                raise refusal from error
+            texts = {entry.name: entry.value or "" for entry in entries.values()}
+            self._shapes[name] = Shape(name, *sizes[name], config_of(entries.values()), texts, time.monotonic())
+        return {name: self._shapes[name] for name in sizes if name in self._shapes}
+
+    async def _describe(self, name: str) -> TopicDescription:
+        shape = await self._shape(name)
+        partitions = [(name, number) for number in range(shape.partitions)]
+        starts = await self.list_offsets(partitions, OffsetSpec.earliest())
+        ends = await self.list_offsets(partitions, OffsetSpec.latest())
+        return _description(shape, starts, ends)
+
+    async def _bounds(self, name: str) -> Bounds:
+        _check(name)
+        sizes = await self.ids_and_sizes([name])
+        if name not in sizes:
+            self.forget(name)
+            raise UnknownTopic(name)
+        topic_id, count = sizes[name]
+        partitions = [(name, number) for number in range(count)]
+        starts = await self.list_offsets(partitions, OffsetSpec.earliest())
+        ends = await self.list_offsets(partitions, OffsetSpec.latest())
+        return Bounds(topic_id, [starts[place] for place in partitions], [ends[place] for place in partitions])
+
+
+def config_of(entries: Iterable[ConfigEntry]) -> TopicConfig:
+    """Read a cluster's configs as ours; what only the cluster knows is kept as text where it was set for the topic."""
+    parsed: dict[str, Any] = {}
+    others: dict[str, str] = {}
+    overrides = set()
+    for entry in entries:
+        text = entry.value or ""
+        is_set = ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG
+        if is_set:
+            overrides.add(entry.name)
+        definition = CONFIGS.get(entry.name)
+        if definition is not None:
+            try:
+                parsed[definition.attribute] = definition.parse(text)
+                continue
+            except ValueError:  # what we refuse, such as cleanup.policy without a word
+                is_set = True
+        if is_set:
+            others[entry.name] = text
+    return TopicConfig(**parsed, inert=tuple(sorted(others.items())), overrides=frozenset(overrides))
+
+
+def uuid_of(topic_id: object) -> UUID:
+    """Read an id as librdkafka writes it: 22 characters of base64url."""
+    return UUID(bytes=urlsafe_b64decode(f"{topic_id}=="))
+
+
+def _check(name: str) -> None:
+    try:
+        check_name(name)
+    except InvalidTopic:
+        raise UnknownTopic(name) from None
+
+
+def _description(
+    shape: Shape, starts: Mapping[tuple[str, int], int], ends: Mapping[tuple[str, int], int]
+) -> TopicDescription:
+    partitions = tuple(
+        PartitionDescription(number, starts[shape.name, number], ends[shape.name, number])
+        for number in range(shape.partitions)
+    )
+    count = sum(bounds.high_watermark - bounds.log_start_offset for bounds in partitions)
+    return TopicDescription(shape.name, shape.topic_id, shape.config, partitions, count)

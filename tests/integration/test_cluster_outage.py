@@ -1,0 +1,64 @@
+"""A gateway lives without its cluster, says so in time, and works when it is back: nothing acknowledged is lost."""
+
+import time
+
+import pytest
+import requests
+
+from tests.integration.deadlines import wait_until
+from tests.integration.programs import BIN, Program
+from tests.support.apache_kafka import running_apache_kafka
+
+TIMEOUT_S = 3
+"""MINI_KAFKA_CLUSTER_TIMEOUT; librdkafka looks for what is too late once a second."""
+SLACK_S = 4
+
+
+def gateway(address: str) -> Program:
+    return Program(
+        BIN / "mini-kafka", "--engine", "kafka", "--bootstrap-servers", address, "--cluster-timeout", str(TIMEOUT_S),
+        "--http-port", "0",
+    )  # fmt: skip
+
+
+def url_of(program: Program) -> str:
+    return "http://" + program.line(r"^listening http=(\S+) engine=kafka$")[1]
+
+
+def assert_refused_in_time(method: str, url: str, **options: object) -> None:
+    begun = time.monotonic()
+    answer = requests.request(method, url, timeout=60, **options)  # type: ignore[arg-type]
+    assert time.monotonic() - begun < TIMEOUT_S + SLACK_S
+    assert (answer.status_code, answer.json()["code"]) == (503, "CLUSTER_NOT_AVAILABLE")
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_gateway_starts_and_lives_without_its_cluster() -> None:
+    with gateway("127.0.0.1:1") as program:
+        url = url_of(program)
+        assert requests.get(f"{url}/livez", timeout=10).status_code == 200
+        wait_until(lambda: "refused" in requests.get(f"{url}/readyz", timeout=10).text, "the reason is known")
+        assert_refused_in_time("GET", f"{url}/readyz")
+        assert_refused_in_time("GET", f"{url}/v1/topics")
+        assert_refused_in_time("POST", f"{url}/v1/topics/t/records", data=b"x")
+        shown = requests.get(f"{url}/v1", timeout=10).json()
+        assert (shown["engine"], shown["kafka"]) == ("kafka", None)
+
+
+@pytest.mark.docker
+def test_a_cluster_that_stands_still_is_503_in_time_and_all_heals_by_itself() -> None:
+    with running_apache_kafka() as kafka, gateway(kafka.address) as program:
+        url = url_of(program)
+        records = f"{url}/v1/topics/orders/records"
+        wait_until(lambda: requests.get(f"{url}/readyz", timeout=10).ok, "the gateway is ready")
+        wait_until(lambda: requests.post(records, data=b"before", timeout=30).ok, "the cluster takes records")
+        kafka.pause()
+        assert_refused_in_time("POST", records, data=b"nobody knows")
+        wait_until(lambda: requests.get(f"{url}/readyz", timeout=10).status_code == 503, "the gateway knows")
+        assert_refused_in_time("GET", records)
+        assert requests.get(f"{url}/livez", timeout=10).status_code == 200
+        kafka.unpause()
+        wait_until(lambda: requests.get(f"{url}/readyz", timeout=10).ok, "the gateway is ready again")
+        assert requests.post(records, data=b"after", timeout=30).ok
+        values = [record["value"] for record in requests.get(records, timeout=30).json()["records"]]
+        assert [value for value in values if value != "nobody knows"] == ["before", "after"]

@@ -1,0 +1,63 @@
+"""Every error of librdkafka and of Kafka is one of the core's, and those that pass by themselves say so."""
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from mini_kafka.core.errors import (
+    BrokerError,
+    ClusterRefused,
+    ClusterUnavailable,
+    GroupNotFound,
+    InvalidConfig,
+    InvalidPartitions,
+    InvalidTopic,
+    TopicExists,
+    UnknownTopic,
+)
+from mini_kafka.engine.kafka_cluster.cluster_errors import AWAY, TRANSLATIONS, of_exception, translated
+
+CODES = sorted({value for value in vars(KafkaError).values() if isinstance(value, int) and value != 0})
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_is_an_error_of_the_core(code: int) -> None:
+    refusal = translated(KafkaError(code, "what it says"), "orders")
+    assert isinstance(refusal, BrokerError)
+    assert str(refusal)
+
+
+def test_the_table_names_only_codes_that_there_are() -> None:
+    assert TRANSLATIONS.keys() <= set(CODES)
+
+
+@pytest.mark.parametrize("code", AWAY)
+def test_what_passes_by_itself_may_be_tried_again_and_says_why(code: int) -> None:
+    refusal = translated(KafkaError(code, "connection refused"))
+    assert isinstance(refusal, ClusterUnavailable)
+    assert "connection refused" in str(refusal)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, UnknownTopic),
+        (KafkaError.TOPIC_EXCEPTION, InvalidTopic),
+        (KafkaError.TOPIC_ALREADY_EXISTS, TopicExists),
+        (KafkaError.INVALID_PARTITIONS, InvalidPartitions),
+        (KafkaError.INVALID_CONFIG, InvalidConfig),
+        (KafkaError.GROUP_ID_NOT_FOUND, GroupNotFound),
+    ],
+)
+def test_what_has_a_name_in_the_core_keeps_it_and_names_the_topic_or_group(code: int, kind: type[BrokerError]) -> None:
+    refusal = of_exception(KafkaException(KafkaError(code, "no")), "orders")
+    assert type(refusal) is kind
+    assert "orders" in str(refusal)
+
+
+@pytest.mark.parametrize(
+    "code", [KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.POLICY_VIOLATION, KafkaError.UNKNOWN]
+)
+def test_any_other_refusal_is_handed_on_with_the_clusters_own_words(code: int) -> None:
+    refusal = translated(KafkaError(code, "your user may not"))
+    assert isinstance(refusal, ClusterRefused)
+    assert "your user may not" in str(refusal)

@@ -1,0 +1,80 @@
+"""Few consumers serve all: the right one is taken again, there are never more than the limit, and none is lost."""
+
+import asyncio
+import threading
+
+import pytest
+
+from mini_kafka.core.errors import ClusterUnavailable
+from mini_kafka.engine.kafka_cluster.pooled_reader import Order, PooledReader
+from mini_kafka.engine.kafka_cluster.reader_pool import ReaderPool
+from mini_kafka.engine.port import ReadRecord
+from tests.unit.mini_kafka.engine.kafka_cluster.conftest import ListConsumer, message, order
+
+pytestmark = pytest.mark.anyio
+
+
+class SlowReader(PooledReader):
+    """Reads only when the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__(ListConsumer({}))
+        self.may_end = threading.Event()
+
+    def read(self, order: Order) -> tuple[list[ReadRecord], dict[int, int]]:
+        assert self.may_end.wait(10)
+        return [], {}
+
+
+async def test_whoever_goes_on_gets_the_consumer_that_stands_there() -> None:
+    consumers = [ListConsumer({0: [message(0, offset) for offset in range(9)]}) for _ in range(2)]
+    making = iter(consumers)
+    pool = ReaderPool(2, lambda: PooledReader(next(making)))
+    first, second = {0: 0}, {0: 4}
+    for _ in range(2):
+        _, first = await pool.read(order(first, {0: 9}, max_records=1))
+        _, second = await pool.read(order(second, {0: 9}, max_records=1))
+    assert [consumer.assignments for consumer in consumers] == [[[(0, 0)]], [[(0, 4)]]]
+    pool.close()
+
+
+async def test_there_are_never_more_consumers_than_the_limit_and_who_waits_too_long_is_refused() -> None:
+    readers: list[SlowReader] = []
+
+    def make() -> SlowReader:
+        readers.append(SlowReader())
+        return readers[-1]
+
+    pool = ReaderPool(1, make)
+    reading = asyncio.create_task(pool.read(order({0: 0}, {0: 1})))
+    await asyncio.sleep(0)
+    with pytest.raises(ClusterUnavailable, match="MINI_KAFKA_CLUSTER_READERS"):
+        await pool.read(order({0: 5}, {0: 6}, timeout_s=0.01))
+    readers[0].may_end.set()
+    await reading
+    await pool.read(order({0: 0}, {0: 1}))
+    assert len(readers) == 1
+    pool.close()
+
+
+async def test_those_who_read_the_same_at_once_are_served_by_one_read() -> None:
+    consumer = ListConsumer({0: [message(0, offset) for offset in range(9)]})
+    pool = ReaderPool(1, lambda: PooledReader(consumer))
+    found = await asyncio.gather(*(pool.read(order({0: 0}, {0: 9})) for _ in range(100)))
+    assert {len(records) for records, _ in found} == {9}
+    assert consumer.assignments == [[(0, 0)]]
+    pool.close()
+
+
+async def test_a_call_that_is_cancelled_gives_its_consumer_back_when_that_is_done() -> None:
+    reader = SlowReader()
+    pool = ReaderPool(1, lambda: reader)
+    reading = asyncio.create_task(pool.read(order({0: 0}, {0: 1})))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    reader.may_end.set()
+    assert await pool.read(order({0: 0}, {0: 1})) == ([], {})
+    pool.close()
