@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from mini_kafka.core.errors import BrokerError
 from mini_kafka.core.in_flight_ranges import State
 from mini_kafka.core.share_group import L, SharedLog, TopicShare
 from mini_kafka.core.share_partition import Acquired, Lock, Stretch
@@ -98,7 +99,7 @@ class Acquiring(Generic[L]):
                 bytes_left -= size
                 if records_left <= 0 or bytes_left <= 0:
                     break
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, BrokerError):  # of a log that is elsewhere, and cannot be read now
             self._give_back(taken)
             raise
         return self._still_held(taken)

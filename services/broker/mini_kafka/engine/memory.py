@@ -114,6 +114,11 @@ class MemoryEngine:
         return self._waiters.closed
 
     @property
+    def gateway(self) -> str:
+        """Name no gateway: the log is here."""
+        return ""
+
+    @property
     def trouble(self) -> str:
         """Say nothing: what is in RAM is always there."""
         return ""
