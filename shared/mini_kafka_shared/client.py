@@ -7,7 +7,8 @@ but the open connection. Whatever goes wrong is one of these:
     ├── BrokerUnavailable    no connection, no answer in time, 5xx but 501, or an answer that is not the broker's
     ├── Overloaded           429 or 503: the broker asks to come back after `retry_after_s`
     └── Refused              another 4xx, or 501: the same request would be refused again
-        └── NotRegistered    404: a topic or a consumer that the broker does not know, for instance after a restart
+        ├── NotRegistered    404: a topic or a consumer that the broker does not know, for instance after a restart
+        └── HeldElsewhere    421: another gateway of the cluster holds a lock, and may be reached by its name
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,6 +56,8 @@ from mini_kafka_shared.schemas_v1 import (
     TopicWish,
 )
 
+GATEWAY = "Mini-Kafka-Gateway"
+"""Names the gateway of a Kafka cluster that gave locks, so that a proxy can send what concerns them there."""
 DEFAULT_RETRY_AFTER_S = 1.0
 """The wait after an overload whose `Retry-After` is missing, or is a date, which the broker never sends."""
 
@@ -89,6 +92,14 @@ class NotRegistered(Refused):
     """The broker does not know this topic or consumer."""
 
 
+class HeldElsewhere(Refused):
+    """Another gateway, whose name is `gateway`, holds a lock of this request."""
+
+    def __init__(self, status: int, code: str, detail: str, gateway: str) -> None:
+        super().__init__(status, code, detail)
+        self.gateway = gateway
+
+
 class BrokerClient:
     """Calls one broker over one kept-open connection. Not for several threads at once."""
 
@@ -105,6 +116,7 @@ class BrokerClient:
         self._session = requests.Session() if session is None else session
         self._session.trust_env = False  # the broker is near: no proxy of the environment, no .netrc
         self._session.headers["User-Agent"] = f"mini-kafka-client/{__version__}"
+        self._gateway: str | None = None
 
     def close(self) -> None:
         """Close the connection."""
@@ -177,15 +189,29 @@ class BrokerClient:
         """
         body = AcquireRequest(topics=[topic], max_records=max_records, wait_ms=wait_ms, lock_ms=lock_ms, member=member)
         response = self._request("POST", f"/v1/groups/{group}/acquire", body, wait_s=wait_ms / 1000)
+        self._gateway = response.headers.get(GATEWAY)
         return self._read(response, AcquiredRecords).records
 
     def acknowledge(self, group: str, request: AcknowledgeRequest) -> Acknowledged:
-        """Say what became of locked records. A repeat changes nothing: it finds the locks expired."""
-        return self._post(f"/v1/groups/{group}/acknowledge", request, Acknowledged)
+        """Say what became of locked records. A repeat changes nothing: it finds the locks expired.
+
+        The request names the gateway that gave the last locks, and once more the one that holds them if it comes to
+        another one. Where that cannot be reached either, all locks are told as expired: the records come back.
+        """
+        for _ in range(2):
+            try:
+                response = self._request("POST", f"/v1/groups/{group}/acknowledge", request, headers=self._to_gateway())
+            except HeldElsewhere as elsewhere:
+                self._gateway = elsewhere.gateway
+                continue
+            return self._read(response, Acknowledged)
+        released = [one if isinstance(one, str) else one.lock for one in request.release]
+        expired = [*request.accept, *released, *request.reject, *request.renew]
+        return Acknowledged(accepted=0, released=0, rejected=0, renewed=0, expired=expired)
 
     def release_member(self, group: str, member: str) -> int:
         """Give back all that a member has locked, and count the records."""
-        response = self._request("DELETE", f"/v1/groups/{group}/members/{member}")
+        response = self._request("DELETE", f"/v1/groups/{group}/members/{member}", headers=self._to_gateway())
         return self._read(response, MemberReleased).released
 
     def broker(self) -> Broker:
@@ -237,6 +263,9 @@ class BrokerClient:
         """Return if the broker is well, and raise if it is not."""
         self._request("GET", "/health")
 
+    def _to_gateway(self) -> dict[str, str]:
+        return {GATEWAY: self._gateway} if self._gateway else {}
+
     def _post(self, path: str, body: BaseModel, answer: type[M]) -> M:
         return self._read(self._request("POST", path, body), answer)
 
@@ -284,6 +313,8 @@ class BrokerClient:
             )
         if status == requests.codes.not_found:
             return NotRegistered(status, code, detail)
+        if status == requests.codes.misdirected_request and GATEWAY in response.headers:
+            return HeldElsewhere(status, code, detail, response.headers[GATEWAY])
         if 400 <= status < 500 or status == requests.codes.not_implemented:
             return Refused(status, code, detail)
         return BrokerUnavailable(f"the broker at {self.url} answered {status}: {detail}")

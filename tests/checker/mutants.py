@@ -190,7 +190,7 @@ def forgets_what_is_released(patch: pytest.MonkeyPatch) -> None:
 def buries_nothing(patch: pytest.MonkeyPatch) -> None:
     """Count condemned records as done, and write them nowhere."""
 
-    async def append(self: DeadLetters, shared: Any, _: str, letters: Sequence[Any]) -> list[int]:
+    async def append(self: DeadLetters[Any], shared: Any, _: str, letters: Sequence[Any]) -> list[int]:
         self._confirm(shared, [letter.lock for letter in letters])
         return []
 
@@ -201,8 +201,8 @@ def buries_twice(patch: pytest.MonkeyPatch) -> None:
     """Write dead letters twice."""
     original = DeadLetters._append
 
-    async def append(self: DeadLetters, shared: Any, topic: str, letters: Sequence[Any]) -> list[int]:
-        await self._produce(topic, [letter.record for letter in letters])
+    async def append(self: DeadLetters[Any], shared: Any, topic: str, letters: Sequence[Any]) -> list[int]:
+        await self._write_to(topic, shared.topic.name, [letter.record for letter in letters])
         return await original(self, shared, topic, letters)
 
     patch.setattr(DeadLetters, "_append", append)

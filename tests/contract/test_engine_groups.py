@@ -181,7 +181,7 @@ async def test_a_reset_goes_where_it_is_told_within_the_log(
     engine: Engine, caller: Caller, topic: str, group: str, target: OffsetTarget, after: int
 ) -> None:
     for number in range(5):
-        await engine.produce(caller, topic, [NewRecord(b"", timestamp_ms=number * 1000)])
+        await engine.produce(caller, topic, [NewRecord(b"", timestamp_ms=number * 1000 or 1)])
     await engine.commit_offsets(caller, group, {TopicPartition(topic, 0): 2})
     change = [OffsetChange(topic, 0, 2, after)]
     assert await engine.reset_offsets(caller, group, {topic: target}, dry_run=True) == change

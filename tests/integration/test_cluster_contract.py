@@ -11,9 +11,11 @@ from tests.support.apache_kafka import kafka_address
 
 pytestmark = pytest.mark.docker
 
-SUITE = ("test_engine_topics.py", "test_engine_records.py")
-CHOICE = "kafka and not takes_its_records_and_offsets_with_it"
-"""What needs committed offsets belongs to the gateway's groups, and is no part of these two files' promise yet."""
+SUITE = (
+    "test_engine_topics.py", "test_engine_records.py", "test_engine_consumers.py", "test_engine_groups.py",
+    "test_engine_sharing.py", "test_gateways.py",
+)  # fmt: skip
+CHOICE = "kafka or gateways"
 
 
 def test_the_contract_suite_holds_over_a_real_kafka() -> None:

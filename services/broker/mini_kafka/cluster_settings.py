@@ -67,6 +67,24 @@ class ClusterSettings(Settings):
         description="How many consumers read from the cluster for all callers: each costs a few threads and up to "
         "8 MiB. Calls that wait for new records need none.",
     )
+    gateway_name: Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]{1,63})?$")] = Field(
+        default="",
+        title="NAME",
+        description="The name of this gateway, which no other one of the cluster has at the same time: the locks of "
+        "acquired records say by it where they are held. Empty takes the host's name.",
+    )
+    cluster_shared_groups: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=100,
+        title="GROUPS",
+        description="Groups that a gateway shares records of at the same time: each costs some ten threads and up to "
+        "25 MiB.",
+    )
+    cluster_share_idle: Annotated[float, Field(ge=1, le=3600)] = Field(
+        default=10,
+        title="SECONDS",
+        description="How long nobody asks for a topic's records in a group before the gateway gives its partitions "
+        "to the other gateways, in seconds.",
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT",
         title="PROTOCOL",

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaException
 from mini_kafka.cluster_settings import CannotUseCluster
 from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, Security
 from mini_kafka.engine.kafka_cluster.engine import KafkaClusterEngine
+from mini_kafka.engine.kafka_cluster.gateway_name import default_name
 from mini_kafka.settings import BrokerSettings
 
 
@@ -46,6 +47,9 @@ def build_config(settings: BrokerSettings) -> ClusterConfig:
         share_max_in_flight=settings.share_max_in_flight,
         share_max_lock_ms=settings.share_max_lock_ms,
         dead_letter_topic=settings.dead_letter_topic,
+        gateway_name=settings.gateway_name or default_name(),
+        shared_groups=settings.cluster_shared_groups,
+        share_idle_ms=round(settings.cluster_share_idle * 1000),
     )
 
 

@@ -380,7 +380,7 @@ LIMITS = (
     "max_head_bytes", "max_body_bytes", "max_control_body_bytes", "max_buffered_body_bytes",
     "max_records_per_request", "max_decompressed_bytes", "max_streams", "metrics_max_partitions",
     "max_connections", "max_connections_per_address", "max_pipelined", "max_pipelined_body_bytes",
-    "cluster_queue_bytes", "cluster_readers", "cluster_timeout",
+    "cluster_queue_bytes", "cluster_readers", "cluster_shared_groups", "cluster_timeout",
     "max_wait_ms", "share_max_delivery_count", "share_max_in_flight", "share_max_lock_ms",
     "header_timeout", "body_timeout", "idle_timeout",
 )  # fmt: skip

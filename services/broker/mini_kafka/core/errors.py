@@ -17,6 +17,8 @@ It has over 400 lines because all refusals are in one place, each with the sente
     ├── GroupNotFound             no group of this name has offsets or members
     ├── GroupNotEmpty             to be deleted while it has members or holds locks
     ├── GroupKindConflict         a call of another kind than the group is while it has members
+    ├── LockHeldElsewhere         a lock that another gateway holds is presented here
+    ├── SharedGroupLimitReached   a gateway shares records of as many groups as it may
     ├── InvalidGroupName          a group without a name
     ├── InvalidSessionTimeout     shorter or longer than a member's session may be
     ├── MemberIdRequired          a new member has to join again, with the id that it is given
@@ -163,6 +165,28 @@ class GroupKindConflict(BrokerError):
 
     def __init__(self, group: str, kind: str, reason: str) -> None:
         super().__init__(f"group {group!r} {kind} now ({reason}): use another group, or try again when that has ended")
+
+
+class LockHeldElsewhere(BrokerError):
+    """Another gateway holds one of the locks; `gateway` is its name, and nothing was settled."""
+
+    def __init__(self, gateway: str, here: str) -> None:
+        self.gateway = gateway
+        holder = f"gateway {gateway!r}" if gateway else "a broker with its log in memory"
+        super().__init__(
+            f"a lock is held by {holder}, and this is gateway {here!r}: nothing was settled,"
+            " so send the request to the gateway that gave the lock"
+        )
+
+
+class SharedGroupLimitReached(BrokerError):
+    """The gateway is a member of as many groups that share records as it may be."""
+
+    def __init__(self, group: str, limit: int) -> None:
+        super().__init__(
+            f"this gateway shares records of {limit} groups, and group {group!r} would be one more than"
+            " MINI_KAFKA_CLUSTER_SHARED_GROUPS: ask another gateway, try again later, or raise the limit"
+        )
 
 
 class InvalidGroupName(BrokerError):

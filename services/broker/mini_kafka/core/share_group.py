@@ -7,6 +7,7 @@ copies each committed offset to where every kind of group has them. It reads no 
 
 from collections.abc import Iterable, Iterator
 from itertools import count
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from mini_kafka.core.in_flight_ranges import State
@@ -22,16 +23,45 @@ MAX_IN_FLIGHT = 10_000
 (group.share.partition.max.record.locks), and at most about 4 MB when each was settled alone."""
 
 
-class TopicShare:
+class SharedTopic(Protocol):
+    """What a share has to know of its topic: the id makes locks on one of an earlier life late."""
+
+    @property
+    def name(self) -> str:
+        """Give its name."""
+
+    @property
+    def topic_id(self) -> UUID:
+        """Give the id that no other topic ever has."""
+
+
+class SharedLog(Protocol):
+    """What a share has to know of its partition's log: where the records that can be had begin and end."""
+
+    @property
+    def log_start_offset(self) -> int:
+        """Give the first offset that has not been dropped."""
+
+    @property
+    def high_watermark(self) -> int:
+        """Give the offset after the last record that can be had."""
+
+
+L = TypeVar("L", bound=SharedLog)
+
+
+class TopicShare(Generic[L]):
     """A group's share of one partition; `ended` once somebody has reset, forgotten or deleted it."""
 
     __slots__ = ("ended", "group", "log", "partition", "share", "topic")
 
-    def __init__(self, group: "ShareGroup", topic: Topic, number: int, share: SharePartition) -> None:
+    def __init__(
+        self, group: "ShareGroup[L]", topic: SharedTopic, partition: TopicPartition, log: L, share: SharePartition
+    ) -> None:
         self.group = group
         self.topic = topic
-        self.partition: TopicPartition = topic.partitions[number]
-        self.log: PartitionLog = topic.logs[number]
+        self.partition = partition
+        self.log = log
         self.share = share
         self.ended = False
 
@@ -52,7 +82,7 @@ class TopicShare:
         return self.share.committed_offset < start
 
 
-class ShareGroup:
+class ShareGroup(Generic[L]):
     """A share group: its shares by partition, and the limit that they have in common."""
 
     __slots__ = ("in_flight", "joined", "name", "shares", "turn", "wants_room")
@@ -60,7 +90,7 @@ class ShareGroup:
     def __init__(self, name: str, max_in_flight: int) -> None:
         self.name = name
         self.in_flight = InFlightLimit(max_in_flight)
-        self.shares: dict[TopicPartition, TopicShare] = {}
+        self.shares: dict[TopicPartition, TopicShare[L]] = {}
         self.joined: dict[UUID, int] = {}
         """By topic, how many of its partitions have a committed offset of this group."""
         self.turn = 0
@@ -72,6 +102,16 @@ class ShareGroup:
     def locked(self) -> int:
         """Count the records that somebody has acquired."""
         return sum(shared.share.count(State.ACQUIRED) for shared in self.shares.values())
+
+    def end_share(self, shared: TopicShare[L]) -> None:
+        """Let go of a share: its locks are late from now on, and what is committed stays."""
+        shared.ended = True
+        shared.share.reset(shared.share.committed_offset)
+        del self.shares[shared.partition]
+
+
+LogShare = TopicShare[PartitionLog]
+LogGroup = ShareGroup[PartitionLog]
 
 
 class ShareGroups:
@@ -86,13 +126,13 @@ class ShareGroups:
         self._offsets = offsets
         self._max_delivery_count = max_delivery_count
         self._max_in_flight = max_in_flight
-        self._groups: dict[str, ShareGroup] = {}
+        self._groups: dict[str, LogGroup] = {}
         self._acquisitions = count(1)
 
-    def __iter__(self) -> Iterator[ShareGroup]:
+    def __iter__(self) -> Iterator[LogGroup]:
         return iter(self._groups.values())
 
-    def find(self, name: str) -> ShareGroup | None:
+    def find(self, name: str) -> LogGroup | None:
         """Give a group, or None where no group of this name shares records now."""
         return self._groups.get(name)
 
@@ -104,7 +144,7 @@ class ShareGroups:
         """
         self._offsets.check_room(name)
 
-    def open(self, name: str, topics: Iterable[Topic]) -> ShareGroup:
+    def open(self, name: str, topics: Iterable[Topic]) -> LogGroup:
         """Give a group that shares records of topics from now on.
 
         It gets a committed offset in each partition where it has none: the log start offset.
@@ -123,7 +163,7 @@ class ShareGroups:
             group.joined[topic.topic_id] = len(topic.logs)
         return group
 
-    def share_of(self, group: ShareGroup, topic: Topic, number: int) -> TopicShare | None:
+    def share_of(self, group: LogGroup, topic: Topic, number: int) -> LogShare | None:
         """Give the group's share of a partition, or None while there has been nothing to share."""
         partition = topic.partitions[number]
         found = group.shares.get(partition)
@@ -132,33 +172,27 @@ class ShareGroups:
             committed = self._offsets.committed(group.name, partition) or 0
             if max(committed, log.log_start_offset) < log.high_watermark:
                 share = SharePartition(committed, self._max_delivery_count, group.in_flight, self._acquisitions)
-                found = group.shares[partition] = TopicShare(group, topic, number, share)
+                found = group.shares[partition] = TopicShare(group, topic, partition, log, share)
         return found
 
-    def copy_offset(self, shared: TopicShare) -> None:
+    def copy_offset(self, shared: LogShare) -> None:
         """Commit the first offset of a share that is not done."""
         self._offsets.commit(shared.group.name, shared.partition, shared.share.committed_offset)
 
-    def end_share(self, shared: TopicShare) -> None:
-        """Let go of a share: its locks are late from now on, and what is committed stays."""
-        shared.ended = True
-        shared.share.reset(shared.share.committed_offset)
-        del shared.group.shares[shared.partition]
-
-    def end_topic(self, group: ShareGroup, topic: Topic) -> list[TopicShare]:
+    def end_topic(self, group: LogGroup, topic: Topic) -> list[LogShare]:
         """Let go of all that a group shares of a topic, and give what it was; the group goes with its last topic."""
         ended = [shared for shared in group.shares.values() if shared.topic is topic]
         for shared in ended:
-            self.end_share(shared)
+            group.end_share(shared)
         group.joined.pop(topic.topic_id, None)
         if not group.joined:
             self._groups.pop(group.name, None)
         return ended
 
-    def end(self, group: ShareGroup) -> list[TopicShare]:
+    def end(self, group: LogGroup) -> list[LogShare]:
         """Let a group share no more, and give what it shared; its committed offsets stay."""
         ended = list(group.shares.values())
         for shared in ended:
-            self.end_share(shared)
+            group.end_share(shared)
         self._groups.pop(group.name, None)
         return ended

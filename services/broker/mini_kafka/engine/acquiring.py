@@ -8,17 +8,18 @@ out in the end, and a call that is cancelled gives its records back. It waits fo
 import asyncio
 from collections.abc import Callable, Sequence
 from itertools import repeat
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from mini_kafka.core.errors import BrokerError
 from mini_kafka.core.in_flight_ranges import State
-from mini_kafka.core.share_group import TopicShare
+from mini_kafka.core.share_group import L, SharedLog, TopicShare
 from mini_kafka.core.share_partition import Acquired, Lock, Stretch
 from mini_kafka.engine.batch_reader import AnyRecord
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.group_values import AcquiredRecord, RecordLock
 from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.port import READ_BYTES
-from mini_kafka.engine.reader import COLLECTED_BATCHES, Reader
+from mini_kafka.engine.reader import COLLECTED_BATCHES
 from mini_kafka.engine.rows import rows
 
 RANGES_PER_SLICE = 200
@@ -29,11 +30,23 @@ FIRST_AGAIN = 4
 """Records that are acquired again at once. Their size is known only when they are locked and read, so a call takes
 twice as many each time, and stops when it has bytes enough."""
 
-Changed = Callable[[TopicShare], None]
+R = TypeVar("R", bound=SharedLog, contravariant=True)
 
 
-class _Taken(NamedTuple):
-    shared: TopicShare
+class LogReader(Protocol[R]):
+    """Reads records of one log, as `reader.Reader` does."""
+
+    async def read_partition(
+        self, log: R, offset: int, max_records: int, max_bytes: int, max_batches: int = COLLECTED_BATCHES
+    ) -> tuple[list[AnyRecord], int, int]:
+        """Give records from an offset on, the offset to go on at, and the bytes that were read."""
+
+    async def read_ranges(self, log: R, ranges: Sequence[tuple[int, int]]) -> tuple[dict[int, AnyRecord], int]:
+        """Read the records in ascending ranges of offsets, those that the log still has; count the bytes."""
+
+
+class _Taken(NamedTuple, Generic[L]):
+    shared: TopicShare[L]
     acquired: Acquired
     records: dict[int, AnyRecord]
 
@@ -45,15 +58,15 @@ class Order(NamedTuple):
     member: str | None
 
 
-class Acquiring:
+class Acquiring(Generic[L]):
     """Locks and reads records of shares; `changed` hears of each share that was changed."""
 
-    def __init__(self, clock: Clock, reader: Reader, changed: Changed) -> None:
+    def __init__(self, clock: Clock, reader: LogReader[L], changed: Callable[[TopicShare[L]], None]) -> None:
         self._clock = clock
         self._reader = reader
         self._changed = changed
 
-    def has_something(self, shared: TopicShare) -> bool:
+    def has_something(self, shared: TopicShare[L]) -> bool:
         """Tell whether a share may have a record to acquire now; note where only room is missing."""
         share = shared.share
         if share.count(State.AVAILABLE):
@@ -66,11 +79,11 @@ class Acquiring:
         return True
 
     async def acquire(
-        self, candidates: Sequence[TopicShare], max_records: int, lock_ms: int, member: str | None
+        self, candidates: Sequence[TopicShare[L]], max_records: int, lock_ms: int, member: str | None
     ) -> list[AcquiredRecord]:
         """Acquire at most `max_records` records, and of each partition a fair part."""
         order = Order(lock_ms, member)
-        taken: list[_Taken] = []
+        taken: list[_Taken[L]] = []
         records_left, bytes_left = max_records, READ_BYTES
         pace = Pace(PARTITIONS_PER_SLICE)
         try:
@@ -86,13 +99,13 @@ class Acquiring:
                 bytes_left -= size
                 if records_left <= 0 or bytes_left <= 0:
                     break
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, BrokerError):  # of a log that is elsewhere, and cannot be read now
             self._give_back(taken)
             raise
         return self._still_held(taken)
 
     async def _take(
-        self, shared: TopicShare, max_records: int, max_bytes: int, order: Order, taken: list[_Taken]
+        self, shared: TopicShare[L], max_records: int, max_bytes: int, order: Order, taken: list[_Taken[L]]
     ) -> tuple[int, int]:
         """Take records of one partition, those that came back first; count them and their bytes."""
         shared.share.expire(self._clock.now_ms(), RANGES_PER_SLICE)
@@ -121,7 +134,7 @@ class Acquiring:
         return count, size
 
     async def _take_new(
-        self, shared: TopicShare, max_records: int, max_bytes: int, order: Order, taken: list[_Taken]
+        self, shared: TopicShare[L], max_records: int, max_bytes: int, order: Order, taken: list[_Taken[L]]
     ) -> tuple[int, int]:
         share, log = shared.share, shared.log
         room = min(max_records, shared.group.in_flight.room)
@@ -139,7 +152,7 @@ class Acquiring:
         taken += [_Taken(shared, acquired, found) for acquired in new]
         return sum(acquired.lock.end_offset - acquired.lock.base_offset for acquired in new), size
 
-    async def _read_again(self, shared: TopicShare, part: Sequence[_Taken]) -> tuple[int, int]:
+    async def _read_again(self, shared: TopicShare[L], part: Sequence[_Taken[L]]) -> tuple[int, int]:
         """Read records that were locked by their offsets; those that compaction took away are done with that."""
         ranges = [(taken.acquired.lock.base_offset, taken.acquired.lock.end_offset) for taken in part]
         found, size = await self._reader.read_ranges(shared.log, ranges)
@@ -155,13 +168,13 @@ class Acquiring:
                     shared.share.accept(now_ms, [Lock(offset, offset + 1, acquisition)])
         return count, size
 
-    def _give_back(self, taken: Sequence[_Taken]) -> None:
+    def _give_back(self, taken: Sequence[_Taken[L]]) -> None:
         for shared, acquired, _ in taken:
             if not shared.ended:
                 shared.share.release(self._clock.now_ms(), [acquired.lock])
                 self._changed(shared)
 
-    def _still_held(self, taken: Sequence[_Taken]) -> list[AcquiredRecord]:
+    def _still_held(self, taken: Sequence[_Taken[L]]) -> list[AcquiredRecord]:
         """Give the records that were taken and read, and are still locked."""
         now_ms = self._clock.now_ms()
         answer: list[AcquiredRecord] = []

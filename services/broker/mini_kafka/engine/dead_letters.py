@@ -10,15 +10,14 @@ topic goes to no other one: they are done with a log line.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
 from mini_kafka.core.errors import BrokerError, BrokerStopping, InvalidRecord, RecordTooLarge
 from mini_kafka.core.record_batch import NewRecord, Record
-from mini_kafka.core.share_group import TopicShare
+from mini_kafka.core.share_group import L, TopicShare
 from mini_kafka.core.share_partition import Condemned, Lock
-from mini_kafka.core.topic import Topic
+from mini_kafka.engine.acquiring import LogReader
 from mini_kafka.engine.clock import Clock, Timer
-from mini_kafka.engine.reader import Reader
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +34,8 @@ RANGES_AT_ONCE = 64
 RECORDS_AT_ONCE = 50
 """Records that are read, written and confirmed before others get their turn: a millisecond, unless they are large."""
 
-Produce = Callable[[str, Sequence[NewRecord]], Awaitable[object]]
+Write = Callable[[str, str, Sequence[NewRecord]], Awaitable[object]]
+"""Appends records to a dead-letter topic, which is made if it is missing; also says which topic they come from."""
 
 
 class _Letter(NamedTuple):
@@ -53,33 +53,31 @@ def dead_letter_topic(pattern: str, topic: str) -> str | None:
     return before + topic + after
 
 
-class DeadLetters:
+class DeadLetters(Generic[L]):
     """Writes condemned records to their dead-letter topics, one share after the other."""
 
     def __init__(
         self,
         clock: Clock,
-        reader: Reader,
+        reader: LogReader[L],
         pattern: str,
-        ensure: Callable[[str, Topic], object],
-        produce: Produce,
-        settled: Callable[[TopicShare], None],
+        write: Write,
+        settled: Callable[[TopicShare[L]], None],
     ) -> None:
         self._clock = clock
         self._reader = reader
         self._pattern = pattern
-        self._ensure = ensure
-        self._produce = produce
+        self._write_to = write
         self._settled = settled
-        self._queue: dict[TopicShare, None] = {}
-        self._later: dict[TopicShare, None] = {}
-        self._writing: TopicShare | None = None
+        self._queue: dict[TopicShare[L], None] = {}
+        self._later: dict[TopicShare[L], None] = {}
+        self._writing: TopicShare[L] | None = None
         self._task: asyncio.Task[None] | None = None
         self._retry: Timer | None = None
         self._next_warning_ms = 0
         self._closed = False
 
-    def bury(self, shared: TopicShare) -> None:
+    def bury(self, shared: TopicShare[L]) -> None:
         """Write what a share has condemned, soon."""
         if self._closed or shared is self._writing or shared in self._later:
             return
@@ -106,7 +104,7 @@ class DeadLetters:
         finally:
             self._task = self._writing = None
 
-    def _try_later(self, shared: TopicShare) -> None:
+    def _try_later(self, shared: TopicShare[L]) -> None:
         self._later[shared] = None
         if self._retry is None and not self._closed:
             self._retry = self._clock.call_later(RETRY_MS, self._try_again)
@@ -117,7 +115,7 @@ class DeadLetters:
         for shared in waiting:
             self.bury(shared)
 
-    async def _write_all(self, shared: TopicShare) -> bool:
+    async def _write_all(self, shared: TopicShare[L]) -> bool:
         """Write what a share has condemned, and say whether nothing is left of it."""
         stuck: set[int] = set()
         try:
@@ -141,7 +139,7 @@ class DeadLetters:
             return False
         return True
 
-    async def _write(self, shared: TopicShare, piece: Condemned) -> list[int]:
+    async def _write(self, shared: TopicShare[L], piece: Condemned) -> list[int]:
         """Write a few records and count them as done; give the offsets of those that their topic does not take.
 
         Raises:
@@ -166,7 +164,6 @@ class DeadLetters:
             _log_lost(shared, offset, offset + 1, piece, record.decode_error if record else "it is gone from the log")
         stuck = []
         if letters and not shared.ended:
-            self._ensure(topic, shared.topic)
             stuck = await self._append(shared, topic, letters)
             logger.info(
                 "group %s: %d of offsets %d to %d of %s-%d went to %s: %s", shared.group.name,
@@ -174,10 +171,10 @@ class DeadLetters:
             )  # fmt: skip
         return stuck
 
-    async def _append(self, shared: TopicShare, topic: str, letters: Sequence[_Letter]) -> list[int]:
+    async def _append(self, shared: TopicShare[L], topic: str, letters: Sequence[_Letter]) -> list[int]:
         """Append records, one by one if they do not go together; give the offsets of those that do not go at all."""
         try:
-            await self._produce(topic, [letter.record for letter in letters])
+            await self._write_to(topic, shared.topic.name, [letter.record for letter in letters])
         except (RecordTooLarge, InvalidRecord) as error:
             if len(letters) == 1:
                 self._warn(shared, error)
@@ -189,12 +186,12 @@ class DeadLetters:
         self._confirm(shared, [letter.lock for letter in letters])
         return []
 
-    def _confirm(self, shared: TopicShare, locks: Sequence[Lock]) -> None:
+    def _confirm(self, shared: TopicShare[L], locks: Sequence[Lock]) -> None:
         if not shared.ended:
             shared.share.confirm(locks)
             self._settled(shared)
 
-    def _warn(self, shared: TopicShare, error: BrokerError) -> None:
+    def _warn(self, shared: TopicShare[L], error: BrokerError) -> None:
         now_ms = self._clock.now_ms()
         if now_ms >= self._next_warning_ms:
             self._next_warning_ms = now_ms + WARNING_EVERY_MS
@@ -211,7 +208,7 @@ def _pieces(condemned: Condemned) -> Iterator[Condemned]:
         yield condemned._replace(lock=Lock(first, min(first + RECORDS_AT_ONCE, end), acquisition))
 
 
-def _dead_letter(shared: TopicShare, record: Record, condemned: Condemned) -> NewRecord:
+def _dead_letter(shared: TopicShare[L], record: Record, condemned: Condemned) -> NewRecord:
     """Give a record as it is written: what it was, and why it is here, in text."""
     topic, partition = shared.partition
     facts = {
@@ -226,7 +223,7 @@ def _dead_letter(shared: TopicShare, record: Record, condemned: Condemned) -> Ne
     return NewRecord(record.value, record.key, record.headers + headers)
 
 
-def _log_lost(shared: TopicShare, base: int, end: int, condemned: Condemned, why: str) -> None:
+def _log_lost(shared: TopicShare[L], base: int, end: int, condemned: Condemned, why: str) -> None:
     logger.warning(
         "group %s is done with %s-%d@%d to %d (%s) and nothing was written: %s",
         shared.group.name, *shared.partition, base, end - 1, condemned.reason.value, why,

@@ -12,7 +12,7 @@ from mini_kafka.core.topic import MAX_PARTITIONS
 from mini_kafka.core.topic_config import TopicConfig
 from mini_kafka.engine.batch_reader import MAX_DECOMPRESSED_BYTES
 from mini_kafka.engine.dead_letters import DEAD_LETTER_TOPIC
-from mini_kafka.engine.shared_groups import GROUP_MAX_SIZE, MAX_LOCK_MS
+from mini_kafka.engine.sharing import GROUP_MAX_SIZE, MAX_LOCK_MS
 from mini_kafka.engine.waiters import MAX_WAIT_MS
 
 

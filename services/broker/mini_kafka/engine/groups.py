@@ -221,14 +221,9 @@ class Groups:
         consumers = self._consumer_groups.find(name)
         if consumers is not None and len(consumers.members):
             return _consumers(consumers)
-        group = self._share_groups.find(name)
-        if group is None:
+        if self._share_groups.find(name) is None:
             return (GroupMember(name, 0),) if self._offset_calls.of(name) else ()
-        held: dict[str | None, int] = dict.fromkeys(self._shared.calls.of(name), 0)
-        for shared in group.shares.values():
-            for member, records in shared.share.held_by_member().items():
-                held[member] = held.get(member, 0) + records
-        return tuple(GroupMember(member, held[member]) for member in sorted(held, key=lambda member: member or ""))
+        return self._shared.members(name)
 
 
 def _consumers(group: ConsumerGroup) -> tuple[GroupMember, ...]:

@@ -92,8 +92,7 @@ class MemoryEngine:
             max_lock_ms=config.share_max_lock_ms,
             max_members=config.group_max_size,
             dead_letter_pattern=config.dead_letter_topic,
-            ensure_dead_letter_topic=self._ensure_dead_letter_topic,
-            produce=lambda topic, records: self.produce(DEAD_LETTERS, topic, records),
+            write_dead_letters=self._write_dead_letters,
         )  # fmt: skip
         self._groups = Groups(
             self._topics, self._offsets, self._consumers, share_groups, self._consumer_groups, self._shared,
@@ -113,6 +112,11 @@ class MemoryEngine:
     def closed(self) -> bool:
         """Whether the engine is on its way down."""
         return self._waiters.closed
+
+    @property
+    def gateway(self) -> str:
+        """Name no gateway: the log is here."""
+        return ""
 
     @property
     def trouble(self) -> str:
@@ -215,11 +219,12 @@ class MemoryEngine:
             raise UnknownTopic(name)
         return self._create(name, None, {})
 
-    def _ensure_dead_letter_topic(self, name: str, source: Topic) -> None:
-        """Make a missing dead-letter topic, also where topics are not made by themselves: a setting asks for it."""
+    async def _write_dead_letters(self, name: str, source: str, records: Sequence[NewRecord]) -> None:
+        """Append dead letters; a missing topic is made wherever it may be: a setting asks for it."""
         if self._topics.find(name) is None:
-            widest = min(source.config.max_message_bytes + HEADROOM_BYTES, 2**31 - 1)
+            widest = min(self._topics.get(source).config.max_message_bytes + HEADROOM_BYTES, 2**31 - 1)
             self._create(name, None, {"max.message.bytes": str(widest)})
+        await self.produce(DEAD_LETTERS, name, records)
 
     async def delete_topic(self, caller: Caller, name: str) -> None:
         """Take a topic, its records and all offsets committed for it away."""

@@ -1,5 +1,7 @@
 """The engine's port: what a listener may ask, and the values that it gets.
 
+It has over 400 lines because it is one protocol, and says of each call what every engine promises.
+
 `Engine` is what the HTTP API needs, and every engine has it. Every call takes the `Caller` first, so that access
 rights, faults and a request log need no new signatures. A refusal is a `BrokerError` of the core. Waiting
 is the engine's: a call with `wait_ms` ends at the first record, or when the time is over, or when the engine closes.
@@ -9,6 +11,17 @@ On a Kafka cluster every call may also raise `ClusterUnavailable` or `ClusterRef
 nobody knows), takes no `sequence` and no timestamp 0, and may go by the partitions of five seconds ago. Ends are those
 of committed records; `record_count` counts offsets. Another gateway may come between the check of a change and the
 change, and sees it later. A topic's limits and defaults are the cluster's, and so is `epoch`.
+
+Groups of a cluster are Kafka's, without limits of their own. `consume` is exactly once for a consumer that waits for
+each answer, over all gateways; calls at two of them at once may get the same record, and the slower one's commit
+counts. A gateway shares the records of the partitions that it was given, so with more gateways than partitions some
+have none; the first `acquire` waits until it was. Locks, delivery counts and delays are a gateway's: they end when a
+partition moves or the gateway does, and what was not committed comes again, counted from 1. An accepted record is
+committed within about 100 ms, when all before it are done. While the group has members elsewhere, other gateways or
+Kafka consumers, `consume`, `commit_offsets`, `reset_offsets` and `delete_group` are refused as if they were of
+another kind or at work; a reset of a group that only this gateway shares ends all locks of the group.
+`forget_offsets` deletes the group and commits the rest anew, which is not one step. Members and waiting calls are
+shown of this gateway, and other gateways as one member each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -144,6 +157,10 @@ class Engine(Protocol):
     @property
     def epoch(self) -> str:
         """Name this life of the log, in 16 hexadecimal digits; another life has another name."""
+
+    @property
+    def gateway(self) -> str:
+        """Name this gateway among those of one cluster, as locks do; empty for an engine with a log of its own."""
 
     @property
     def closed(self) -> bool:
@@ -342,6 +359,9 @@ class Engine(Protocol):
 
         A lock that is no longer held is `late`, also in a group or topic that is gone, and that is no error. Where
         one lock is named twice, the first counts, in the order of the arguments above with `reject` before `release`.
+
+        Raises:
+            LockHeldElsewhere: another gateway of the cluster holds one of them; nothing was settled.
         """
 
     async def release_member(self, caller: Caller, group: str, member: str) -> int:

@@ -90,6 +90,11 @@ class Poll:
         """Tell whether the time is over."""
         return not self._deadline_ms or self._deadline_ms <= self._clock.now_ms()
 
+    @property
+    def left_ms(self) -> int:
+        """Give how much of the time is left, 0 when it is over."""
+        return max(self._deadline_ms - self._clock.now_ms(), 0)
+
     async def news(self, keys: Iterable[Hashable]) -> bool:
         """Wait until one of `keys` is notified; False when the time is over first."""
         if self.is_over:

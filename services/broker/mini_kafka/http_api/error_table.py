@@ -218,6 +218,17 @@ CORE_ERRORS: Mapping[type[core.BrokerError], ErrorKind] = {
         "INCONSISTENT_GROUP_PROTOCOL", HTTPStatus.CONFLICT, "The group is of another kind while it has members",
         "A group is a registered consumer's, or shares its records: use another group, or wait until that has ended.",
     ),
+    core.LockHeldElsewhere: ErrorKind(
+        "NOT_COORDINATOR", HTTPStatus.MISDIRECTED_REQUEST, "Another gateway holds the lock",
+        "Send the request to the gateway that the header Mini-Kafka-Gateway names: a proxy may route by a request's"
+        " header of that name. Nothing was settled; what is not acknowledged in time comes back.",
+        ("MINI_KAFKA_GATEWAY_NAME",),
+    ),
+    core.SharedGroupLimitReached: ErrorKind(
+        "SHARED_GROUP_LIMIT_REACHED", HTTPStatus.TOO_MANY_REQUESTS, "The gateway shares records of too many groups",
+        "Ask another gateway, try again when nobody asks for another group's records here, or raise the limit.",
+        ("MINI_KAFKA_CLUSTER_SHARED_GROUPS", "MINI_KAFKA_CLUSTER_SHARE_IDLE"),
+    ),
     core.InvalidRecord: ErrorKind(
         "INVALID_RECORD", HTTPStatus.UNPROCESSABLE_ENTITY, "The topic does not take this record",
         "The detail names the record, counted from 0, and why; nothing of the request was appended.",

@@ -26,6 +26,9 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 """The header field that every answer carries: nobody is to guess what it might be."""
 
+GATEWAY = b"mini-kafka-gateway"
+"""The header field that names a gateway: of a lock that another one holds, and of the locks that an acquire gives."""
+
 RETRY_AFTER_S = 1
 """When to try again what may succeed later; whatever fills a limit may be gone at any time."""
 
@@ -55,7 +58,9 @@ class ProblemAnswer:
     headers: tuple[tuple[bytes, bytes], ...] = field(default=())
 
 
-def problem(kind: ErrorKind, detail: str, *, errors: Sequence[Mapping[str, Any]] | None = None) -> ProblemAnswer:
+def problem(
+    kind: ErrorKind, detail: str, *, errors: Sequence[Mapping[str, Any]] | None = None, gateway: str | None = None
+) -> ProblemAnswer:
     """Make the one error body; it is ASCII, so that no text in it can break it."""
     content: dict[str, Any] = {
         "type": kind.reference,
@@ -66,9 +71,13 @@ def problem(kind: ErrorKind, detail: str, *, errors: Sequence[Mapping[str, Any]]
     }
     if errors:
         content["errors"] = errors
+    if gateway:
+        content["gateway"] = gateway
     headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", PROBLEM_MEDIA_TYPE.encode()),)
     if kind.try_again:
         headers += ((b"retry-after", b"%d" % RETRY_AFTER_S),)
+    if gateway:
+        headers += ((GATEWAY, gateway.encode("ascii", "replace")),)
     if kind is UNSUPPORTED_CONTENT_ENCODING:
         headers += ((b"accept-encoding", b"identity"),)  # RFC 9110 §15.5.16
     return ProblemAnswer(kind.status, json.dumps(content).encode(), headers)
@@ -78,7 +87,8 @@ def problem_of(error: Exception) -> ProblemAnswer | None:
     """Make the answer to a refusal, or None for an exception that is a bug."""
     if isinstance(error, core.BrokerError):
         hint = HTTP_HINT.get(type(error))
-        return problem(CORE_ERRORS[type(error)], f"{error}: {hint}" if hint else str(error))
+        gateway = error.gateway if isinstance(error, core.LockHeldElsewhere) else None
+        return problem(CORE_ERRORS[type(error)], f"{error}: {hint}" if hint else str(error), gateway=gateway)
     if isinstance(error, RequestRefused):
         return problem(error.kind, str(error), errors=error.errors)
     if isinstance(error, ValidationError):

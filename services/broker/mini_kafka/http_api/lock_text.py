@@ -13,8 +13,8 @@ from uuid import UUID
 
 from mini_kafka.engine.port import RecordLock, runs
 
-MAX_CHARACTERS = 400
-"""Longer than the lock on a run of records of the longest topic name."""
+MAX_CHARACTERS = 600
+"""Longer than the lock on a run of records of the longest topic name, given by the gateway with the longest name."""
 CHECK_PRIME = 65_521
 """A word begins with a multiple of it that stands for an offset, so that a number that was cut or changed shows. One
 more than a multiple stands for the last offset of a run: without the dash, both were one multiple."""

@@ -106,7 +106,15 @@ KAFKA_CODE: Mapping[type[core.BrokerError], ErrorCode] = {
     core.MemoryLimitReached: ErrorCode.KAFKA_STORAGE_ERROR,
     # Of a gateway to a cluster, which serves no Kafka clients: none of them is ever seen here.
     **dict.fromkeys(
-        (core.ClusterRefused, core.ClusterUnavailable, core.NotOnCluster, core.PartlyAppended, core.ProduceQueueFull),
+        (
+            core.ClusterRefused,
+            core.ClusterUnavailable,
+            core.LockHeldElsewhere,
+            core.NotOnCluster,
+            core.PartlyAppended,
+            core.ProduceQueueFull,
+            core.SharedGroupLimitReached,
+        ),
         ErrorCode.UNKNOWN_SERVER_ERROR,
     ),
     # What a Kafka broker says that gives its partitions away before it stops: look for the leader, and try again.

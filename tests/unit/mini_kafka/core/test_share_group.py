@@ -7,7 +7,7 @@ import pytest
 from mini_kafka.core.errors import GroupLimitReached, OffsetLimitReached
 from mini_kafka.core.memory_budget import MemoryBudget
 from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
-from mini_kafka.core.share_group import ShareGroup, ShareGroups, TopicShare
+from mini_kafka.core.share_group import LogGroup, LogShare, ShareGroups
 from mini_kafka.core.topic import Topic, Topics
 from mini_kafka.core.topic_config import TopicConfig
 from tests.support.batches import new_batch
@@ -36,11 +36,11 @@ def topic() -> Topic:
 
 
 @pytest.fixture
-def group(groups: ShareGroups, topic: Topic) -> ShareGroup:
+def group(groups: ShareGroups, topic: Topic) -> LogGroup:
     return groups.open("g", [topic])
 
 
-def share_of(groups: ShareGroups, group: ShareGroup, topic: Topic) -> TopicShare:
+def share_of(groups: ShareGroups, group: LogGroup, topic: Topic) -> LogShare:
     shared = groups.share_of(group, topic, 0)
     assert shared is not None
     return shared
@@ -56,28 +56,28 @@ def test_a_group_that_joins_has_a_committed_offset_in_every_partition_and_keeps_
 
 
 def test_partitions_that_are_added_are_joined_at_their_start(
-    groups: ShareGroups, group: ShareGroup, offsets: CommittedOffsets, topic: Topic
+    groups: ShareGroups, group: LogGroup, offsets: CommittedOffsets, topic: Topic
 ) -> None:
     topic.add_partitions(3)
     groups.open("g", [topic])
     assert offsets.committed("g", TopicPartition("orders", 2)) == 0
 
 
-def test_a_partition_without_records_costs_no_share(groups: ShareGroups, group: ShareGroup, topic: Topic) -> None:
+def test_a_partition_without_records_costs_no_share(groups: ShareGroups, group: LogGroup, topic: Topic) -> None:
     assert groups.share_of(group, topic, 1) is None
     topic.logs[1].append(new_batch())
     assert groups.share_of(group, topic, 1) is groups.share_of(group, topic, 1) is not None
 
 
 def test_a_share_that_ends_gives_its_room_back_and_keeps_what_is_committed(
-    groups: ShareGroups, group: ShareGroup, offsets: CommittedOffsets, topic: Topic
+    groups: ShareGroups, group: LogGroup, offsets: CommittedOffsets, topic: Topic
 ) -> None:
     shared = share_of(groups, group, topic)
     lock = new(shared.share, 10)
     shared.share.accept(0, each(lock)[:2])
     groups.copy_offset(shared)
     assert (group.in_flight.in_flight, group.locked) == (8, 8)
-    groups.end_share(shared)
+    group.end_share(shared)
     assert (group.in_flight.in_flight, group.locked, shared.ended) == (0, 0, True)
     again = share_of(groups, group, topic)
     assert again is not shared
@@ -86,7 +86,7 @@ def test_a_share_that_ends_gives_its_room_back_and_keeps_what_is_committed(
 
 
 def test_a_group_ends_with_its_last_topic_and_a_topic_of_the_same_name_is_another_one(
-    groups: ShareGroups, group: ShareGroup, topic: Topic
+    groups: ShareGroups, group: LogGroup, topic: Topic
 ) -> None:
     shared = share_of(groups, group, topic)
     new(shared.share, 4)
@@ -98,7 +98,7 @@ def test_a_group_ends_with_its_last_topic_and_a_topic_of_the_same_name_is_anothe
 
 
 def test_a_group_that_ends_leaves_its_committed_offsets(
-    groups: ShareGroups, group: ShareGroup, offsets: CommittedOffsets, topic: Topic
+    groups: ShareGroups, group: LogGroup, offsets: CommittedOffsets, topic: Topic
 ) -> None:
     shared = share_of(groups, group, topic)
     assert groups.end(group) == [shared]
@@ -106,7 +106,7 @@ def test_a_group_that_ends_leaves_its_committed_offsets(
     assert offsets.of_group("g") == {FIRST: 0, SECOND: 0}
 
 
-def test_one_group_too_many_is_not_opened(groups: ShareGroups, group: ShareGroup, topic: Topic) -> None:
+def test_one_group_too_many_is_not_opened(groups: ShareGroups, group: LogGroup, topic: Topic) -> None:
     with pytest.raises(GroupLimitReached):
         groups.open("h", [topic])
     assert groups.find("h") is None
@@ -131,7 +131,7 @@ def test_a_group_without_room_for_all_of_its_offsets_is_not_opened_and_has_none(
 
 @pytest.mark.parametrize("start", [1, 5, 10])
 def test_a_share_catches_up_with_the_log_in_steps(
-    groups: ShareGroups, group: ShareGroup, topic: Topic, start: int
+    groups: ShareGroups, group: LogGroup, topic: Topic, start: int
 ) -> None:
     shared = share_of(groups, group, topic)
     new(shared.share, 10)
@@ -146,7 +146,7 @@ def test_a_share_catches_up_with_the_log_in_steps(
 
 
 def test_a_share_without_records_in_flight_catches_up_at_once(
-    groups: ShareGroups, group: ShareGroup, topic: Topic
+    groups: ShareGroups, group: LogGroup, topic: Topic
 ) -> None:
     shared = share_of(groups, group, topic)
     for _ in range(9):

@@ -253,7 +253,7 @@ async def test_what_ended_leaves_no_deadline(engine: MemoryEngine, how: str) -> 
     else:
         await engine.acknowledge(ME, "g", release=[Release(lock, delay_ms=1000)])
         await engine.commit_offsets(ME, "g", {TopicPartition("orders", 0): 0})
-    assert len(engine._shared._deadlines) == 0
+    assert len(engine._shared._sharing._deadlines) == 0
 
 
 async def test_locks_that_run_out_together_are_given_back_bit_by_bit(engine: MemoryEngine, clock: ManualClock) -> None:

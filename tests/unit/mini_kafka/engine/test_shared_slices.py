@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
+from mini_kafka.engine.acknowledging import LOCKS_PER_SLICE
 from mini_kafka.engine.memory import MemoryEngine
 from mini_kafka.engine.port import Release, runs
-from mini_kafka.engine.shared_groups import LOCKS_PER_SLICE
 from tests.support.memory_sharing import ME, acquire, produce
 from tests.support.sharing import locks
 

@@ -194,7 +194,7 @@ def test_every_record_is_accepted_once_or_in_the_dead_letter_topic_once_and_neve
         assert all(count == 1 for count in (world.accepted + dead).values())
         group = engine._groups._share_groups.find("g")
         assert group is not None
-        assert (group.in_flight.in_flight, len(engine._shared._deadlines)) == (0, 0)
+        assert (group.in_flight.in_flight, len(engine._shared._sharing._deadlines)) == (0, 0)
         await engine.close()
 
     asyncio.run(live())

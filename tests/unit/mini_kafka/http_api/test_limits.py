@@ -84,6 +84,7 @@ ELSEWHERE = {
     "::test_what_would_not_fit_beside_what_waits_is_refused_until_that_has_gone",
     "cluster_readers": "../engine/kafka_cluster/test_reader_pool.py"
     "::test_there_are_never_more_consumers_than_the_limit_and_who_waits_too_long_is_refused",
+    "cluster_shared_groups": "../../../contract/test_gateways.py::test_a_gateway_shares_so_many_groups_and_no_more",
     "cluster_timeout": "../engine/kafka_cluster/test_pooled_reader.py"
     "::test_records_that_are_known_and_do_not_come_are_an_error_in_time",
     "max_head_bytes": "test_connection_abuse.py::test_a_head_without_an_end_is_431_and_the_connection_is_closed",

@@ -10,7 +10,8 @@ from typing import Any
 from mini_kafka.core.offsets import MAX_GROUPS, MAX_OFFSETS
 from mini_kafka.core.share_group import MAX_DELIVERY_COUNT, MAX_IN_FLIGHT
 from mini_kafka.engine.dead_letters import DEAD_LETTER_TOPIC
-from mini_kafka.engine.shared_groups import GROUP_MAX_SIZE, MAX_LOCK_MS
+from mini_kafka.engine.kafka_cluster.gateway_name import default_name
+from mini_kafka.engine.sharing import GROUP_MAX_SIZE, MAX_LOCK_MS
 from mini_kafka.engine.waiters import MAX_WAIT_MS
 
 CLIENT_ID = "mini-kafka-gateway"
@@ -27,6 +28,10 @@ READER_QUEUE_KB = 4096
 READER_FETCH_BYTES = 262_144
 READER_FETCH_WAIT_MS = 5
 """A consumer of the pool is asked for records that are there: an empty fetch only holds up the next call's."""
+SHARED_GROUPS = 100
+"""Groups that one gateway shares records of at the same time: each costs some ten threads and up to 25 MiB."""
+SHARE_IDLE_MS = 10_000
+"""How long nobody asks for a group's records before the gateway leaves it to the others."""
 
 LibrdkafkaConfig = dict[str, Any]
 
@@ -58,6 +63,10 @@ class ClusterConfig:
     share_max_in_flight: int = MAX_IN_FLIGHT
     share_max_lock_ms: int = MAX_LOCK_MS
     dead_letter_topic: str = DEAD_LETTER_TOPIC
+    gateway_name: str = field(default_factory=default_name)
+    """What this gateway's locks are known by; no other one that is running has it."""
+    shared_groups: int = SHARED_GROUPS
+    share_idle_ms: int = SHARE_IDLE_MS
 
     @property
     def timeout_s(self) -> float:

@@ -5,20 +5,30 @@ Knows who answers what: `connection` reaches the cluster, the other rooms of thi
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from uuid import UUID
 
 from confluent_kafka import Consumer
 
-from mini_kafka.core.errors import BrokerStopping, NotOnCluster
+from mini_kafka.core.errors import BrokerStopping, NotOnCluster, TopicExists, UnknownTopic
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.producer_sequences import ProducerSequence
 from mini_kafka.core.record_batch import NewRecord
+from mini_kafka.core.topic import check_name
+from mini_kafka.engine.calls import Calls
 from mini_kafka.engine.clock import LoopClock
+from mini_kafka.engine.dead_letters import HEADROOM_BYTES
 from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, reader_config
 from mini_kafka.engine.kafka_cluster.connection import Connection, librdkafka_logger
+from mini_kafka.engine.kafka_cluster.consuming import Consuming
+from mini_kafka.engine.kafka_cluster.feed_reader import FeedReader
+from mini_kafka.engine.kafka_cluster.group_admin import GroupAdmin
+from mini_kafka.engine.kafka_cluster.groups import Groups
 from mini_kafka.engine.kafka_cluster.pooled_reader import PooledReader
 from mini_kafka.engine.kafka_cluster.producing import Producing
 from mini_kafka.engine.kafka_cluster.reader_pool import ReaderPool
 from mini_kafka.engine.kafka_cluster.reading import Reading
+from mini_kafka.engine.kafka_cluster.shared_groups import SharedGroups
 from mini_kafka.engine.kafka_cluster.topic_views import TopicViews
 from mini_kafka.engine.kafka_cluster.topics import ClusterTopics
 from mini_kafka.engine.kafka_cluster.watcher import Watcher
@@ -43,6 +53,9 @@ from mini_kafka.engine.port import (
 )
 from mini_kafka.engine.waiters import Waiters
 
+SHARING = Caller("shared-groups")
+"""Who looks at topics and writes dead letters: the gateway itself."""
+
 
 class KafkaClusterEngine:
     """Topics, records, offsets and groups of a Kafka cluster."""
@@ -64,6 +77,14 @@ class KafkaClusterEngine:
         self._watcher = Watcher(self._views, self._waiters)
         self._pool = ReaderPool(config.readers, self._make_reader)
         self._reading = Reading(self._views, self._pool, self._watcher, self._waiters, timeout_s=config.timeout_s)
+        offset_calls = Calls()
+        admin = GroupAdmin(self._connection)
+        self._shared = SharedGroups(
+            self._connection, admin, self._waiters, LoopClock(), FeedReader(self._reading), offset_calls,
+            self._find_topic, self._write_dead_letters,
+        )  # fmt: skip
+        self._groups = Groups(config, self._views, admin, self._shared, offset_calls)
+        self._consuming = Consuming(self._reading, self._views, admin, self._waiters, offset_calls, self._shared)
 
     def _make_reader(self) -> PooledReader:
         return PooledReader(Consumer(reader_config(self._config), logger=librdkafka_logger))
@@ -81,6 +102,11 @@ class KafkaClusterEngine:
     def closed(self) -> bool:
         """Whether the engine is on its way down."""
         return self._waiters.closed
+
+    @property
+    def gateway(self) -> str:
+        """Name this gateway among those of the cluster."""
+        return self._config.gateway_name
 
     @property
     def trouble(self) -> str:
@@ -126,6 +152,7 @@ class KafkaClusterEngine:
     async def delete_topic(self, caller: Caller, name: str) -> None:
         """Take a topic, its records and all offsets committed for it away."""
         await self._topics.delete(name)
+        self._shared.forget_topic(name)
         self._waiters.notify(name)
 
     async def describe_topics(self, caller: Caller) -> Sequence[TopicDescription]:
@@ -170,23 +197,23 @@ class KafkaClusterEngine:
 
     async def commit_offsets(self, caller: Caller, group: str, offsets: Mapping[TopicPartition, int]) -> None:
         """Keep, for a group, the next offset to read in each partition."""
-        raise NotOnCluster("commit_offsets")
+        await self._groups.commit(group, offsets)
 
     async def committed_offsets(self, caller: Caller, group: str) -> Mapping[TopicPartition, int]:
         """Give a group's committed offsets; empty for a group that nobody knows."""
-        raise NotOnCluster("committed_offsets")
+        return await self._groups.committed(group)
 
     async def register_consumer(self, caller: Caller, consumer_id: str, topic: str) -> None:
         """Let a consumer read a topic: where it stopped, or from the log start, which is committed then."""
-        raise NotOnCluster("register_consumer")
+        await self._consuming.register(consumer_id, await self.ensure_topic(caller, topic, explicit=False))
 
     async def consume(self, caller: Caller, consumer_id: str, *, wait_ms: int = 0) -> ConsumedRecord | None:
         """Hand a registered consumer its next record and commit it, or None when there is nothing new."""
-        raise NotOnCluster("consume")
+        return await self._consuming.consume(consumer_id, wait_ms)
 
     async def consumer_places(self, caller: Caller) -> Sequence[ConsumerPlace]:
         """List where every registered consumer stands."""
-        raise NotOnCluster("consumer_places")
+        return await self._consuming.places()
 
     async def acquire(
         self,
@@ -201,7 +228,23 @@ class KafkaClusterEngine:
         create: bool = True,
     ) -> Sequence[AcquiredRecord]:
         """Lock records of topics for a member of a shared group; with `wait_ms`, wait for the first one."""
-        raise NotOnCluster("acquire")
+        for topic in topics:
+            check_name(topic)
+
+        async def find_topic(topic: str) -> UUID:
+            if create:
+                return (await self._topics.ensure(topic, explicit=False)).topic_id
+            return await self._find_topic(topic)
+
+        return await self._shared.acquire(
+            group,
+            topics,
+            max_records=max_records,
+            wait_ms=wait_ms,
+            lock_ms=lock_ms,
+            member=member,
+            find_topic=find_topic,
+        )
 
     async def acknowledge(
         self,
@@ -215,19 +258,37 @@ class KafkaClusterEngine:
         lock_ms: int = LOCK_MS,
     ) -> Acknowledgement:
         """Settle locks; those that are no longer held are late, and that is no error."""
-        raise NotOnCluster("acknowledge")
+        return await self._shared.acknowledge(group, accept, release, reject, renew, lock_ms)
+
+    async def _find_topic(self, name: str) -> UUID:
+        found = await self._views.ids_and_sizes([name])
+        if name not in found:
+            raise UnknownTopic(name)
+        return found[name][0]
+
+    async def _write_dead_letters(self, name: str, source: str, records: Sequence[NewRecord]) -> None:
+        """Append dead letters; a missing topic is made wherever it may be: a setting asks for it."""
+        try:
+            await self.describe_topic(SHARING, name)
+        except UnknownTopic:
+            widest = min(
+                (await self.describe_topic(SHARING, source)).config.max_message_bytes + HEADROOM_BYTES, 2**31 - 1
+            )
+            with suppress(TopicExists):
+                await self.create_topic(SHARING, name, configs={"max.message.bytes": str(widest)})
+        await self.produce(SHARING, name, records)
 
     async def release_member(self, caller: Caller, group: str, member: str) -> int:
         """Give back all that a member holds, and count it."""
-        raise NotOnCluster("release_member")
+        return await self._shared.sharing.acknowledging.release_member(group, member)
 
     async def list_groups(self, caller: Caller) -> Sequence[GroupSummary]:
         """List all groups by name."""
-        raise NotOnCluster("list_groups")
+        return await self._groups.summaries()
 
     async def describe_group(self, caller: Caller, group: str) -> GroupDescription:
         """Show one group."""
-        raise NotOnCluster("describe_group")
+        return await self._groups.describe(group)
 
     async def reset_offsets(
         self,
@@ -238,19 +299,20 @@ class KafkaClusterEngine:
         dry_run: bool = False,
     ) -> Sequence[OffsetChange]:
         """Move a group's committed offsets, all or none, and say from where to where."""
-        raise NotOnCluster("reset_offsets")
+        return await self._groups.reset(group, targets, dry_run=dry_run)
 
     async def delete_group(self, caller: Caller, group: str) -> None:
         """Take a group and its offsets away."""
-        raise NotOnCluster("delete_group")
+        await self._groups.delete(group)
 
     async def forget_offsets(self, caller: Caller, group: str, topic: str) -> None:
         """Take what a group has committed of one topic away."""
-        raise NotOnCluster("forget_offsets")
+        await self._groups.forget_offsets(group, topic)
 
     async def close(self) -> None:
         """End all waiting, and refuse new records from now on."""
         self._waiters.close()
+        await self._shared.close()
         await self._watcher.close()
         await self._producing.close()
         self._pool.close()

@@ -118,7 +118,7 @@ class PooledReader:
             message = self._next_message(order.max_records - count, left_s)
             if message is None or not self._is_record(message, order, behind):
                 continue
-            read, bytes_of_it = _record_of(message)
+            read, bytes_of_it = record_of(message)
             if count and size + bytes_of_it > order.max_bytes:
                 self._ahead.appendleft(message)
                 break
@@ -162,7 +162,7 @@ class PooledReader:
             behind.discard(number)
 
 
-def _record_of(message: Message) -> tuple[ReadRecord, int]:
+def record_of(message: Message) -> tuple[ReadRecord, int]:
     """Read a message as a record, and count its bytes."""
     partition, offset, timestamp_ms = message.partition() or 0, message.offset() or 0, message.timestamp()[1]
     key, value = message.key(), message.value()

@@ -30,7 +30,7 @@ from mini_kafka.http_api.call import Call
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.documented import CHANGING, problems, schema_of
 from mini_kafka.http_api.error_table import INVALID_REQUEST
-from mini_kafka.http_api.errors import RequestRefused
+from mini_kafka.http_api.errors import GATEWAY, RequestRefused
 from mini_kafka.http_api.hot import SLASH, HotRoute, HotRoutes
 from mini_kafka.http_api.lock_text import read_lock, write_locks
 from mini_kafka.http_api.position import time_of
@@ -224,20 +224,22 @@ async def acquire(group: GroupName, request: Request, call: CallDep) -> Response
     )
     acquired = await (call.while_connected(acquiring) if wish.wait_ms else acquiring)
     content = await aside(len(acquired) > INLINE_RECORDS, acquired_json, acquired, query.show_as)
-    return Response(content, media_type="application/json")
+    headers = {GATEWAY.decode(): call.engine.gateway} if call.engine.gateway else None
+    return Response(content, media_type="application/json", headers=headers)
 
 
 @router.post(
     "/groups/{group}/acknowledge",
     summary="Acknowledge records",
     response_model=Acknowledged,
-    responses=CHANGING | problems(_415="the body is not JSON"),
+    responses=CHANGING | problems(_415="the body is not JSON", _421="another gateway holds one of the locks"),
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": schema_of(AcknowledgeRequest)}}}},
 )
 async def acknowledge(group: GroupName, request: Request, call: CallDep) -> Response:
     """Accept what is done, release what somebody else is to do, reject what nobody can, renew what takes longer.
 
-    A lock that has run out is listed as expired, and is no error: the record is somebody else's by now.
+    A lock that has run out is listed as expired, and is no error: the record is somebody else's by now. Of several
+    gateways to a Kafka cluster, only the one that gave a lock can settle it; the header `Mini-Kafka-Gateway` names it.
     """
     read_query(request.scope["query_string"], Query)
     limits = call.bounds.limits

@@ -1,0 +1,57 @@
+"""The client among gateways: what concerns a lock goes to the one that holds it, and is given up where that is gone."""
+
+from typing import Any
+
+import requests
+
+from mini_kafka_shared.schemas_v1 import AcknowledgeRequest, ReleaseLater
+from tests.unit.mini_kafka_shared.test_client import FakeBroker, client_of
+
+
+class Gateways(FakeBroker):
+    """Answers as the gateways that a proxy chooses, one after the other, and remembers what named which."""
+
+    def __init__(self, *answers: FakeBroker) -> None:
+        super().__init__()
+        self.answers = list(answers)
+        self.named: list[str | None] = []
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+        self.named.append(request.headers.get("Mini-Kafka-Gateway"))
+        return self.answers.pop(0).send(request, **options)
+
+
+ACCEPTED = {"accepted": 1, "released": 0, "rejected": 0, "renewed": 0, "expired": []}
+
+
+def elsewhere(gateway: str) -> FakeBroker:
+    return FakeBroker(421, {"detail": "a lock is held by another", "code": "NOT_COORDINATOR"},
+                      {"Mini-Kafka-Gateway": gateway})  # fmt: skip
+
+
+def test_an_acknowledgement_names_the_gateway_that_gave_the_locks() -> None:
+    acquired = FakeBroker(body={"records": []}, headers={"Mini-Kafka-Gateway": "one"})
+    gateways = Gateways(acquired, FakeBroker(body=ACCEPTED), FakeBroker(body={"released": 0}))
+    client = client_of(gateways)
+
+    client.acquire("g", "t", "m", max_records=5, wait_ms=0, lock_ms=900)
+    client.acknowledge("g", AcknowledgeRequest(accept=["A"]))
+    client.release_member("g", "m")
+
+    assert gateways.named == [None, "one", "one"]
+
+
+def test_an_acknowledgement_that_comes_to_another_gateway_is_sent_once_more_to_the_one_that_is_named() -> None:
+    gateways = Gateways(elsewhere("two"), FakeBroker(body=ACCEPTED))
+
+    assert client_of(gateways).acknowledge("g", AcknowledgeRequest(accept=["A"])).accepted == 1
+    assert gateways.named == [None, "two"]
+
+
+def test_locks_of_a_gateway_that_cannot_be_reached_have_expired() -> None:
+    gateways = Gateways(elsewhere("two"), elsewhere("two"))
+    wish = AcknowledgeRequest(accept=["A"], release=["B", ReleaseLater(lock="C")], reject=["D"], renew=["E"])
+
+    done = client_of(gateways).acknowledge("g", wish)
+
+    assert (done.accepted, done.expired) == (0, ["A", "B", "C", "D", "E"])
