@@ -63,12 +63,12 @@ def is_healthy(container: str) -> bool:
 
 
 def gateways_of(cluster: Cluster) -> list[requests.Session]:
-    """Give a client for each gateway: the proxy's cookie keeps a client at one."""
+    """Give a client for each gateway that is ready: the proxy's cookie keeps a client at one."""
     clients: dict[str, requests.Session] = {}
     for _ in range(10):
         client = requests.Session()
-        client.get(f"{cluster.url}/health", timeout=5).raise_for_status()
-        clients.setdefault(client.cookies["mini-kafka-gateway"], client)
+        if client.get(f"{cluster.url}/readyz", timeout=20).ok:
+            clients.setdefault(client.cookies["mini-kafka-gateway"], client)
     return list(clients.values())
 
 
