@@ -4,6 +4,8 @@ One stack for all tests here, because three Kafka nodes take long to start; each
 """
 
 import re
+import shlex
+import subprocess
 import uuid
 from collections.abc import Iterator
 
@@ -13,8 +15,9 @@ import requests
 from tests.integration.conftest import watch
 from tests.integration.deadlines import wait_until
 from tests.integration.engine import assert_locked_up, assert_locked_up_as_ours, docker, inspect, stop
-from tests.integration.programs import make
+from tests.integration.programs import ROOT, make
 from tests.integration.stack import IMAGE_TAG, Cluster, got, sent
+from tests.support.documents import commands_in_cluster
 
 pytestmark = pytest.mark.docker
 
@@ -96,16 +99,21 @@ def test_a_container_of_the_cluster_has_no_privileges(cluster: Cluster) -> None:
         assert_locked_up(cluster.container(node))  # who runs in it, and where it writes, is its image's affair
 
 
-def test_every_record_is_on_three_nodes_and_acknowledged_by_two(cluster: Cluster) -> None:
-    described = docker(
-        "exec", cluster.container("kafka-1"),
-        "/opt/kafka/bin/kafka-topics.sh", "--bootstrap-server", "kafka-1:9092", "--describe",
-    )  # fmt: skip
-    topics = re.findall(r"^Topic: (\S+).*ReplicationFactor: (\d+)", described, re.MULTILINE)
+def test_the_commands_of_its_document_work(cluster: Cluster) -> None:
+    printed = ""
+    for command in commands_in_cluster():
+        program, *arguments = shlex.split(command.replace(" exec ", " exec -T "))
+        done = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        printed += done.stdout
+    wait_until(lambda: all(is_healthy(cluster.container(node)) for node in KAFKA), "all nodes are back", seconds=90)
 
-    assert "demo" in {name for name, _ in topics}
-    assert {replicas for _, replicas in topics} == {"3"}
-    assert "min.insync.replicas=2" in described
+    replicas = dict(re.findall(r"^Topic: (\S+).*ReplicationFactor: (\d+)", printed, re.MULTILINE))
+    assert set(replicas.values()) == {"3"}
+    assert "demo" in replicas
+    assert "min.insync.replicas=2" in printed
+    assert re.search(r"^workers +demo +\d+ +\d+", printed, re.MULTILINE), "the group's committed offsets are shown"
+    records_go_on(cluster)
 
 
 def test_both_gateways_serve_and_what_one_takes_the_other_gives(cluster: Cluster) -> None:
@@ -118,9 +126,25 @@ def test_both_gateways_serve_and_what_one_takes_the_other_gives(cluster: Cluster
     assert [record["value"] for record in read.json()["records"]] == ["from the first"]
 
 
-def test_a_kafka_node_that_stops_holds_nobody_up_and_comes_back(cluster: Cluster) -> None:
-    node = cluster.container("kafka-2")
-    stop(node)
+def test_a_lock_is_settled_at_the_gateway_that_gave_it_and_the_proxy_finds_that_by_its_name(cluster: Cluster) -> None:
+    first, second = gateways_of(cluster)
+    first.post(f"{cluster.url}/v1/topics/locks/records", data="one", timeout=20).raise_for_status()
+    wish = {"topics": ["locks"], "wait_ms": 20_000}
+    acquired = first.post(f"{cluster.url}/v1/groups/lockers/acquire", json=wish, timeout=30)
+    name = acquired.headers[GATEWAY]
+    done = {"accept": [acquired.json()["records"][0]["lock"]]}
+    acknowledge = f"{cluster.url}/v1/groups/lockers/acknowledge"
+
+    misdirected = second.post(acknowledge, json=done, timeout=20)
+    settled = second.post(acknowledge, json=done, headers={GATEWAY: name}, timeout=20)
+
+    assert (misdirected.status_code, misdirected.headers[GATEWAY]) == (421, name)
+    assert (settled.status_code, settled.json()["accepted"]) == (200, 1)
+
+
+def test_a_kafka_node_that_is_killed_holds_nobody_up_and_comes_back(cluster: Cluster) -> None:
+    node = cluster.container("kafka-3")
+    docker("kill", node)
     try:
         records_go_on(cluster)
     finally:

@@ -81,7 +81,9 @@ def connections(container: str) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_image_holds_its_own_service_and_nothing_for_its_making_or_mending(images: dict[str, str], service: str) -> None:
+def test_an_image_holds_its_own_service_and_nothing_for_its_making_or_mending(
+    images: dict[str, str], service: str
+) -> None:
     content = json.loads(run_python(images[service], LIST_CONTENT))
 
     assert content == {
