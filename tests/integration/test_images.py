@@ -126,6 +126,20 @@ def test_a_broker_starts_without_compiling_anything(run_image: RunImage) -> None
     assert_nothing_was_compiled(broker)
 
 
+def test_a_gateway_whose_cluster_is_away_is_alive_and_not_ready_and_has_compiled_nothing(run_image: RunImage) -> None:
+    broker = run_image(
+        "broker", "-v", "-m", "mini_kafka", entrypoint="python",
+        MINI_KAFKA_ENGINE="kafka", MINI_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1",
+    )  # fmt: skip
+    url = run_image.url(broker)
+
+    wait_until(lambda: requests.get(f"{url}/livez", timeout=5).status_code == 200, "it is alive")
+    ready = requests.get(f"{url}/readyz", timeout=20)
+    assert (ready.status_code, ready.headers["retry-after"]) == (503, "1")
+    assert "Kafka cluster" in ready.json()["detail"]
+    assert_nothing_was_compiled(broker)
+
+
 def test_a_kafka_client_through_the_published_port_is_told_the_published_address(run_image: RunImage) -> None:
     broker = run_image(
         "broker", "-v", "-m", "mini_kafka", entrypoint="python", MINI_KAFKA_PUBLISHED_KAFKA="published.test:29092"
