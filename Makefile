@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 COMPOSE ?= docker compose
+CLUSTER := $(COMPOSE) --file docker-compose.kafka.yml
 export INPUT ?=
 # Without bytecode every process of every run compiles the tests anew, which takes longer than most of them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -15,11 +16,12 @@ MAKE_VENV := $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PACKAGES := services shared demo bench tests
 
-.PHONY: help setup demo up down logs ps check check-format check-types check-imports check-http check-kafka check-others
+.PHONY: help setup demo up down logs ps cluster cluster-down cluster-test
+.PHONY: check check-format check-types check-imports check-http check-kafka check-others
 .PHONY: test compat bench lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 # Two stamps: what running needs (a few seconds), and what development needs on top of it.
 $(VENV)/run.stamp: requirements.txt pyproject.toml
@@ -52,6 +54,16 @@ logs: ## follow the containers' logs
 
 ps: ## show the containers
 	$(COMPOSE) ps
+
+cluster: ## start three Kafka nodes, two gateways behind a proxy, producer and consumer in containers
+	$(CLUSTER) up --build --detach --wait
+	@echo "the gateways answer on http://$$($(CLUSTER) port proxy 8000)"
+
+cluster-down: ## stop them; the records stay in Kafka's volumes
+	$(CLUSTER) down --remove-orphans
+
+cluster-test: $(VENV)/dev.stamp ## the tests that start this cluster
+	@$(BIN)/pytest tests/integration/test_cluster.py
 
 check: $(VENV)/dev.stamp ## formatting, lint, types, import contracts, unit and contract tests (seconds, no Docker)
 	@$(MAKE) --no-print-directory --jobs $(SYNC) $(CHECKS:%=check-%)

@@ -68,7 +68,7 @@ class RunImage:
             ports["8000/tcp"] = ports["9092/tcp"] = ("127.0.0.1", None)
         self._cleanup.enter_context(container)
         identity = container.get_container_id()
-        _watch(self._cleanup, lambda: docker("logs", "--tail", "200", identity))
+        self._cleanup.enter_context(watch(lambda: docker("logs", "--tail", "200", identity)))
         return identity
 
     @staticmethod
@@ -123,10 +123,15 @@ def _broker() -> Iterator[str]:
 def _stack(folder: Path, cleanup: ExitStack, settings: dict[str, str]) -> Stack:
     stack = Stack(folder, **settings)
     cleanup.callback(stack.down)
-    _watch(cleanup, stack.report)
+    cleanup.enter_context(watch(stack.report))
     return stack
 
 
-def _watch(cleanup: ExitStack, describe: Callable[[], str]) -> None:
+@contextmanager
+def watch(describe: Callable[[], str]) -> Iterator[None]:
+    """Let the report of a test that fails meanwhile show what `describe` says."""
     _reports.append(describe)
-    cleanup.callback(_reports.remove, describe)
+    try:
+        yield
+    finally:
+        _reports.remove(describe)

@@ -1,6 +1,7 @@
 """The Docker engine by its command line: what a container prints, what it is, and how it ends."""
 
 import json
+import re
 import subprocess
 import time
 from dataclasses import dataclass
@@ -31,6 +32,26 @@ def inspect(container: str) -> dict[str, Any]:
     """Read what the engine knows about a container or an image now."""
     (found,) = json.loads(docker("inspect", container))
     return dict(found)
+
+
+def assert_locked_up(container: str) -> None:
+    """Check what a container of any image may not do: gain privileges, or take all memory and processes."""
+    host = inspect(container)["HostConfig"]
+    assert host["CapDrop"] == ["ALL"], container
+    assert not host["CapAdd"], container
+    assert host["SecurityOpt"] == ["no-new-privileges:true"], container
+    assert not host["Privileged"], container
+    assert not host["Binds"], container
+    assert host["Init"], container
+    assert host["Memory"] > 0, container
+    assert host["PidsLimit"] > 0, container
+
+
+def assert_locked_up_as_ours(container: str) -> None:
+    """Check that besides, as in our own images, its user is a number above 0 and its root is read-only."""
+    assert_locked_up(container)
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", inspect(container)["Config"]["User"]), container
+    assert inspect(container)["HostConfig"]["ReadonlyRootfs"], container
 
 
 def log_lines(container: str) -> list[str]:

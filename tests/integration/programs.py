@@ -20,6 +20,17 @@ FREE_PORTS = ("--http-port", "0", "--kafka-port", "0")
 """Let a broker listen where nobody else does."""
 
 
+def make(target: str) -> str:
+    """Run `make TARGET` in the repository and return what it printed.
+
+    Raises:
+        AssertionError: with everything that it said, where it did not end with 0.
+    """
+    done = subprocess.run(["make", target], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"make {target} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
 class Program:
     """One process in a process group of its own, as a shell would start it; a context manager that ends it."""
 

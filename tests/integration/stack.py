@@ -30,6 +30,9 @@ def free_port() -> int:
 class Stack(DockerCompose):
     """One project of docker compose; `up` starts it, and the fixture that made it takes it down."""
 
+    front = "broker"
+    """The service that is published."""
+
     def __init__(self, folder: Path, **settings: str) -> None:
         """Prepare a folder with the compose file and an .env that holds `settings`."""
         super().__init__(context=folder)
@@ -57,8 +60,8 @@ class Stack(DockerCompose):
 
     @property
     def url(self) -> str:
-        """Where the broker is published now: a broker that was started again has another port."""
-        return f"http://{self.compose('port', 'broker', '8000').strip()}"
+        """Where the HTTP API is published now: a container that was started again has another port."""
+        return f"http://{self.compose('port', self.front, '8000').strip()}"
 
     def containers(self, service: str) -> list[str]:
         """Find the names of a service's containers, running or not, in their order."""
@@ -82,6 +85,17 @@ class Stack(DockerCompose):
     def down(self) -> None:
         """Remove everything that belongs to the project."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
+
+
+class Cluster(Stack):
+    """The stack that `make cluster` starts in the repository, with whatever settings the environment has."""
+
+    front = "proxy"
+
+    def __init__(self, project: str) -> None:
+        """Speak to the project of this name."""
+        DockerCompose.__init__(self, context=ROOT, compose_file_name="docker-compose.kafka.yml")
+        self.project = project
 
 
 def sent(producer: str) -> list[tuple[int, str]]:

@@ -33,6 +33,7 @@ from tests.support.documents import (
     anchors_of,
     apply_diff,
     blocks_of,
+    commands_in_cluster,
     commands_of,
     difference,
     is_in_file,
@@ -44,6 +45,7 @@ from tests.support.documents import (
 ADDRESS = "127.0.0.1:8000"
 OTHER_ADDRESS = "127.0.0.1:8001"
 """A second broker, for a document that copies to one."""
+CLUSTER = "tests/integration/test_cluster.py"
 LANGUAGES = {"sh", "json", "text", "python", "diff"}
 PACKAGE_ROOTS = [ROOT / name for name in ("services/broker", "services/producer", "services/consumer", "shared", ".")]
 
@@ -86,6 +88,25 @@ NOT_RUN_HERE = {
         "tests/compat/test_jvm_tools.py::test_topics_are_created_described_grown_listed_and_deleted",
     ),
     "docker compose --profile observability down": Elsewhere("ends what the command above would have started"),
+    **dict.fromkeys(
+        ("make cluster", "make cluster-down", "docker compose -f docker-compose.kafka.yml down --volumes"),
+        Elsewhere("starts three Kafka nodes, or ends them", f"{CLUSTER}::cluster"),
+    ),
+    **dict.fromkeys(
+        commands_in_cluster(),
+        Elsewhere("needs the running cluster", f"{CLUSTER}::test_the_commands_of_its_document_work"),
+    ),
+    "docker compose -f docker-compose.kafka.yml up --detach --scale broker=3 --scale consumer=4": Elsewhere(
+        "is more than two cores bear", f"{CLUSTER}::cluster"
+    ),
+    "MINI_KAFKA_ENGINE=kafka MINI_KAFKA_BOOTSTRAP_SERVERS=kafka-1.example.net:9092,kafka-2.example.net:9092 "
+    "mini-kafka": Elsewhere("names nodes that nobody has", f"{CLUSTER}::cluster"),
+    **dict.fromkeys(
+        (f"kubectl apply -k deploy/kubernetes/{name}" for name in ("memory", "gateway")),
+        Elsewhere(
+            "needs a Kubernetes cluster", "tests/integration/test_kubernetes.py::test_kubernetes_takes_every_manifest"
+        ),
+    ),
 }
 UNTIL_CTRL_C: dict[str, int | None] = {
     "mini-kafka": 0,

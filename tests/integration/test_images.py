@@ -29,6 +29,7 @@ print(json.dumps({
     "pip": [path.name for path in (*site.glob("pip*"), *(site.parents[2] / "bin").glob("pip*"))],
     "ours": sorted(path.name for path in site.glob("mini_kafka*")),
     "tests": sorted(str(path) for path in site.rglob("*") if path.is_dir() and path.name in ("tests", "test")),
+    "debug": sorted(path.name for path in site.rglob("*.so") if b"\\0.debug_info\\0" in path.read_bytes()),
 }))
 """
 COUNT_CONNECTIONS = """
@@ -80,7 +81,9 @@ def connections(container: str) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_image_holds_its_own_service_and_no_tools(images: dict[str, str], service: str) -> None:
+def test_an_image_holds_its_own_service_and_nothing_for_its_making_or_mending(
+    images: dict[str, str], service: str
+) -> None:
     content = json.loads(run_python(images[service], LIST_CONTENT))
 
     assert content == {
@@ -88,6 +91,7 @@ def test_an_image_holds_its_own_service_and_no_tools(images: dict[str, str], ser
         "pip": [],
         "ours": sorted([PACKAGES[service], "mini_kafka_shared"]),
         "tests": [],
+        "debug": [],
     }
 
 
@@ -119,6 +123,20 @@ def test_a_broker_starts_without_compiling_anything(run_image: RunImage) -> None
     broker = run_image("broker", "-v", "-m", "mini_kafka", entrypoint="python")
     wait_until(lambda: inspect(broker)["State"]["Health"]["Status"] == "healthy", "the broker is healthy")
 
+    assert_nothing_was_compiled(broker)
+
+
+def test_a_gateway_whose_cluster_is_away_is_alive_and_not_ready_and_has_compiled_nothing(run_image: RunImage) -> None:
+    broker = run_image(
+        "broker", "-v", "-m", "mini_kafka", entrypoint="python",
+        MINI_KAFKA_ENGINE="kafka", MINI_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1",
+    )  # fmt: skip
+    url = run_image.url(broker)
+
+    wait_until(lambda: requests.get(f"{url}/livez", timeout=5).status_code == 200, "it is alive")
+    ready = requests.get(f"{url}/readyz", timeout=20)
+    assert (ready.status_code, ready.headers["retry-after"]) == (503, "1")
+    assert "Kafka cluster" in ready.json()["detail"]
     assert_nothing_was_compiled(broker)
 
 

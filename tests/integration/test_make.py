@@ -2,23 +2,16 @@
 
 import os
 import re
-import subprocess
 import uuid
 from collections.abc import Iterator
 
 import pytest
 import requests
 
-from tests.integration.programs import Program
-from tests.integration.stack import IMAGE_TAG, ROOT, free_port
+from tests.integration.programs import Program, make
+from tests.integration.stack import IMAGE_TAG, free_port
 
 pytestmark = pytest.mark.docker
-
-
-def make(target: str) -> str:
-    done = subprocess.run(["make", target], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, f"make {target} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture

@@ -100,6 +100,14 @@ def commands_of(block: Block) -> list[str]:
     return [line for line in (re.sub(r"\s+# .*", "", line).strip() for line in block.text.splitlines()) if line]
 
 
+def commands_in_cluster() -> list[str]:
+    """List the commands of docs/scaling.md that need the running cluster, and leave it running as it was."""
+    lines = [line for block in blocks_of("docs/scaling.md", "sh") for line in commands_of(block)]
+    return [
+        line for line in lines if re.match(r"docker compose -f docker-compose\.kafka\.yml (exec|stop|start) ", line)
+    ]
+
+
 def is_in_file(snippet: str, file: str) -> bool:
     """Tell whether a snippet, in the runs between its lines `# …`, stands in a file, at whatever indentation."""
     runs = [dedent(run).strip("\n") for run in re.split(rf"^ *# {LEFT_OUT}\n", dedent(snippet), flags=re.MULTILINE)]

@@ -22,7 +22,7 @@ HEADER = """\
 
 ## docker compose
 
-# Where compose publishes the broker's HTTP API: address and port.
+# Where compose publishes the HTTP API, the broker's or in docker-compose.kafka.yml the proxy's: address and port.
 # PUBLISHED_HTTP=127.0.0.1:8000
 
 # Where compose publishes the port for Kafka clients, and what it tells the broker to tell them.
@@ -32,7 +32,7 @@ HEADER = """\
 # PUBLISHED_PROMETHEUS=127.0.0.1:9090
 # PUBLISHED_GRAFANA=127.0.0.1:3000
 
-# The tag of the three images.
+# The tag of the project's images.
 # IMAGE_TAG=latest
 
 # Compose has defaults of its own for some settings below: CONSUMER_GROUP=workers, so that the copies of
