@@ -126,9 +126,10 @@ def test_of_clients_that_send_very_much_ahead_one_has_its_turn_in_each_cycle_of_
     async def story(trial: Trial) -> None:
         others = [trial.another() for _ in range(2)]
         for one in (trial.protocol, *(protocol for protocol, _ in others)):
-            one.data_received(request(ECHO, 1))
+            one.data_received(request(ECHO, 1) + request(ECHO, 2))
+        assert len(trial.calls) == 3  # a turn of no time answers one request
         monkeypatch.setattr("mini_kafka.kafka_wire.server.TURN_S", 1)
-        for answered in (1, 2, 3):
+        for answered in (4, 5, 6):
             await asyncio.sleep(0)
             assert len(trial.calls) == answered
 
