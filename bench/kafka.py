@@ -1,4 +1,7 @@
-"""Kafka clients against this broker and Apache Kafka: `python -m bench.kafka [--apache HOST:PORT]`.
+"""Kafka clients against this broker and Apache Kafka: `python -m bench.kafka [--rounds N] [--apache HOST:PORT]`.
+
+Without an address of one that runs, the command in `APACHE_KAFKA` starts one (`bench/kafka_brokers.py`). A round takes
+two to three minutes, and there are five; a broker is warmed up before it is measured.
 
 confluent-kafka works in processes of its own (`bench/kafka_load.py`), the brokers in turn, and each number is the
 median of the rounds. Beside them stands what the broker took (`broker_us`, processor time for a record or request) and
@@ -20,6 +23,7 @@ from bench.kafka_brokers import APACHE, OURS, Broker, brokers
 from bench.kafka_raw import one_by_one
 
 RAW_REQUESTS = 3000
+WARM_UP = 20_000
 BARE = "one by one from a bare socket"
 SUMMED = {"records_s", "requests_s"}
 BUSY_CLIENT = 0.9
@@ -65,8 +69,19 @@ def measure(broker: Broker, work: Work, topic: str, processes: int) -> Numbers:
     return numbers | {"broker_us": (broker.process.cpu_seconds() - cpu) / work.amount * 1e6}
 
 
+def warm_up(broker: Broker) -> None:
+    """Do some of the work beforehand: a broker's first requests of each kind cost what later ones do not.
+
+    Mini Kafka imports kio then, with Hypothesis where that is installed: 200 ms once, and not for each record.
+    """
+    topic = f"bench-{uuid4().hex[:8]}-warm-up"
+    for kind in ("produce", "consume", "one_record_requests"):
+        measure(broker, Work(kind, WARM_UP, 100), topic, 1)
+
+
 def measure_broker(broker: Broker) -> Iterator[tuple[str, Numbers]]:
     """Do all work once, with a topic of its own for each size, and name each result."""
+    warm_up(broker)
     run = uuid4().hex[:8]
     for name, work in WORK.items():
         topic = f"bench-{run}-{work.size}" if work.kind in {"produce", "consume"} else f"bench-{run}-{work.kind}"

@@ -6,21 +6,25 @@ parts run in this process, on asyncio's own loop, which can be watched. What Pyt
 callback counts too; `collected` is the longest of its runs. Work on a thread does not count: it shares the interpreter
 with the loop, but for a single long call of compiled code, such as the parsing of one long string.
 
-    python -m bench.loop_holds
+    python -m bench.loop_holds [WORD]
+
+With a word, only the cases with it in their names are run.
 """
 
 import asyncio
 import gc
 import json
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bench import kafka_holds
 from mini_kafka.bootstrap import build_bounds, build_engine, load_app
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.clock import LoopClock, Timer
-from mini_kafka.engine.memory import MemoryEngine
+from mini_kafka.engine.memory_log import MemoryLogEngine
 from mini_kafka.engine.port import Caller, Release
 from mini_kafka.http_api.access import AccessPolicy
 from mini_kafka.http_api.gate import Gate
@@ -90,7 +94,7 @@ class Holds:
 class Broker:
     """The parts of a broker that a case uses, and what watches the loop."""
 
-    engine: MemoryEngine
+    engine: MemoryLogEngine
     gate: Gate
     holds: Holds
 
@@ -206,6 +210,32 @@ async def many_locks(broker: Broker) -> None:
     await broker.ask("POST", "/v1/groups/group/acknowledge", body)
 
 
+async def wide_topic(broker: Broker) -> None:
+    """Show a topic of 10,000 partitions, move a group in each of them, and show the group."""
+    await broker.engine.create_topic(CALLER, TOPIC, partitions=10_000)
+    body = json.dumps({"offsets": [{"topic": TOPIC, "to": "latest"}]}).encode()
+    await broker.holds.reset()
+    for method, path, sent in (
+        ("GET", f"/v1/topics/{TOPIC}", b""),
+        ("PUT", "/v1/groups/group/offsets", body),
+        ("GET", "/v1/groups/group", b""),
+    ):
+        assert await broker.ask(method, path, sent) == 200
+        await asyncio.sleep(0)  # each call is a request of its own
+
+
+def kafka_case(make: Callable[[], bytes], *, is_wide: bool) -> Callable[[Broker], Awaitable[None]]:
+    """Send one long request of a Kafka client."""
+
+    async def case(broker: Broker) -> None:
+        await kafka_holds.prepare(broker.engine, is_wide=is_wide)
+        request = make()
+        await broker.holds.reset()
+        await kafka_holds.ask(broker.engine, request)
+
+    return case
+
+
 CASES: dict[str, Callable[[Broker], Awaitable[None]]] = {
     "compacting 200,000 records, a batch each": lambda broker: compaction(broker, 1),
     "compacting 200,000 records, 500 a batch": lambda broker: compaction(broker, 500),
@@ -215,6 +245,8 @@ CASES: dict[str, Callable[[Broker], Awaitable[None]]] = {
     "a fetch of 10,000 records": large_fetch,
     "8 MiB of escapes to /produce": one_long_string,
     "8 MiB of unknown locks to acknowledge": many_locks,
+    "10,000 partitions: show, move, show a group": wide_topic,
+    **{name: kafka_case(make, is_wide=is_wide) for name, (make, is_wide) in kafka_holds.REQUESTS.items()},
 }
 
 
@@ -234,12 +266,13 @@ async def measure(name: str, holds: Holds) -> Holds:
 
 def main() -> None:
     """Run and print."""
+    word = sys.argv[1] if __name__ == "__main__" and len(sys.argv) > 1 else ""
     holds = Holds()
     holds.install()
     print(
         f"{f'ms of processor time, best of {ROUNDS}':45}{'longest':>9}{'collected':>11}{'in all':>11}{'callbacks':>11}"
     )
-    for name in CASES:
+    for name in filter(lambda name: word in name, CASES):
         best = min((asyncio.run(measure(name, holds)) for _ in range(ROUNDS)), key=lambda one: one.longest_ms)
         print(f"{name:45}{best.longest_ms:9.1f}{best.collected_ms:11.1f}{best.busy_ms:11.1f}{best.callbacks:11,}")
 

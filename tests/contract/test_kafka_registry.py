@@ -1,5 +1,6 @@
 """The registry says what Apache Kafka 4.3.1 has, and the handlers say what the registry says."""
 
+import asyncio
 import inspect
 import random
 import re
@@ -70,7 +71,7 @@ def test_whatever_a_client_says_is_read_as_it_was_meant(api: Api, version: int) 
         session.receive(frame_of(api, version, message))
         request = session.next_request()
         assert request is not None
-        assert read_request(request) == message
+        assert asyncio.run(read_request(request)) == message
 
 
 def test_error_codes_have_kafkas_numbers() -> None:

@@ -10,6 +10,7 @@ import logging
 import math
 import resource
 import signal
+import sys
 from collections.abc import Mapping
 
 from starlette.types import ASGIApp
@@ -42,6 +43,9 @@ from mini_kafka_shared.logging_setup import say
 from mini_kafka_shared.settings import text_of
 
 logger = logging.getLogger(__name__)
+
+SWITCH_S = 0.001
+"""How long a thread at long work keeps the interpreter from the loop: of Python's own 5 ms every call would feel."""
 
 
 def raise_open_files_limit() -> None:
@@ -235,6 +239,7 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     Raises:
         CannotListen, CannotUseCluster: the address cannot be had, or a setting for the cluster cannot be used.
     """
+    sys.setswitchinterval(SWITCH_S)
     log_engine = build_engine(settings) if settings.engine == "memory" else None
     engine: Engine = log_engine or start_gateway(settings)
     bounds = build_bounds(settings)

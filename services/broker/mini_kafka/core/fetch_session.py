@@ -6,7 +6,7 @@ the owner reads what `partitions` names and gives each result to `is_news`.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple
 from uuid import UUID
@@ -20,6 +20,8 @@ EVICTION_MS = 120_000
 """How long a session must have been idle before a new one may take its place: Kafka's own number."""
 MAX_KEPT_PARTITIONS = 100_000
 """How many partitions all sessions together keep, 40 MB: without room a client is served without a session."""
+MAX_PARTITIONS = 10_000
+"""How many partitions one session keeps: what names more is served without one, because keeping it takes its time."""
 MAX_EPOCH = 2**31 - 1
 
 
@@ -66,7 +68,7 @@ class Opened(NamedTuple):
     """What a request reads: the session's id (0 without one), the partitions, and whether only news is answered."""
 
     session_id: int
-    partitions: list[FetchPartition]
+    partitions: Sequence[FetchPartition]
     is_incremental: bool
 
 
@@ -110,8 +112,8 @@ class FetchSessions:
         self,
         session_id: int,
         epoch: int,
-        wanted: Iterable[FetchPartition],
-        forgotten: Iterable[tuple[str | UUID, int]],
+        wanted: Sequence[FetchPartition],
+        forgotten: Sequence[tuple[str | UUID, int]],
         *,
         by_id: bool,
         now_ms: int,
@@ -119,9 +121,7 @@ class FetchSessions:
         """Say what a request reads, by its session; a full one begins a new session where there is room."""
         if epoch in {INITIAL_EPOCH, FINAL_EPOCH}:
             self._end(session_id)
-            partitions = {(partition.topic, partition.partition): partition for partition in wanted}
-            new_id = NO_SESSION if epoch == FINAL_EPOCH else self._begin(partitions, by_id, now_ms)
-            return Opened(new_id, list(partitions.values()), is_incremental=False)
+            return self._open_full(wanted, by_id, now_ms, may_begin=epoch == INITIAL_EPOCH)
         session = self._sessions.get(session_id)
         if session is None:
             return SessionRefusal.UNKNOWN_SESSION
@@ -129,6 +129,9 @@ class FetchSessions:
             return SessionRefusal.OTHER_KIND_OF_TOPIC
         if session.epoch != epoch:
             return SessionRefusal.WRONG_EPOCH
+        if len(wanted) + len(forgotten) > MAX_PARTITIONS:
+            self._end(session_id)
+            return SessionRefusal.UNKNOWN_SESSION
         self._kept_partitions -= len(session.partitions)
         for partition in wanted:
             session.ask(partition)
@@ -138,7 +141,7 @@ class FetchSessions:
         if not session.partitions:
             self._end(session_id)
             return Opened(NO_SESSION, [], is_incremental=False)
-        if self._kept_partitions > self._max_kept_partitions:
+        if self._kept_partitions > self._max_kept_partitions or len(session.partitions) > MAX_PARTITIONS:
             self._end(session_id)
             return SessionRefusal.UNKNOWN_SESSION
         self._touch(session_id, session, now_ms)
@@ -154,6 +157,13 @@ class FetchSessions:
             key = partition.topic, partition.partition
             if session.partitions.get(key) is partition:
                 session.partitions.move_to_end(key)
+
+    def _open_full(self, wanted: Sequence[FetchPartition], by_id: bool, now_ms: int, *, may_begin: bool) -> Opened:
+        if len(wanted) > MAX_PARTITIONS:
+            return Opened(NO_SESSION, wanted, is_incremental=False)
+        partitions = {(partition.topic, partition.partition): partition for partition in wanted}
+        session_id = self._begin(partitions, by_id, now_ms) if may_begin else NO_SESSION
+        return Opened(session_id, list(partitions.values()), is_incremental=False)
 
     def _begin(self, partitions: dict[tuple[str | UUID, int], FetchPartition], by_id: bool, now_ms: int) -> int:
         if len(self._sessions) >= self._max_sessions and not self._evict(now_ms):

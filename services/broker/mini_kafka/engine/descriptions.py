@@ -3,6 +3,7 @@
 from mini_kafka.core.topic import Topic, Topics
 from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.port import PartitionDescription, TopicDescription
+from mini_kafka.engine.rows import rows
 
 PARTITIONS_AT_ONCE = 1000
 """Partitions that are described before others get their turn: about a millisecond."""
@@ -10,10 +11,10 @@ PARTITIONS_AT_ONCE = 1000
 
 def describe(topic: Topic) -> TopicDescription:
     """Describe a topic as it is now."""
-    partitions = tuple(
-        PartitionDescription(number, log.log_start_offset, log.high_watermark) for number, log in enumerate(topic.logs)
-    )
-    return TopicDescription(topic.name, topic.topic_id, topic.config, partitions, topic.record_count())
+    starts = [log.log_start_offset for log in topic.logs]
+    ends = [log.high_watermark for log in topic.logs]
+    partitions = rows(PartitionDescription, range(len(starts)), starts, ends)
+    return TopicDescription(topic.name, topic.topic_id, topic.config, tuple(partitions), topic.record_count())
 
 
 async def describe_all(topics: Topics) -> list[TopicDescription]:

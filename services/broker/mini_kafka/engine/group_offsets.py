@@ -102,14 +102,17 @@ class GroupOffsets:
             self._shared.make_way_for_members(name)
         self._coordinator.open(name).check_commit(self._clock.now_ms(), place)
 
+    def partitions(self, caller: Caller, name: str) -> list[TopicPartition]:
+        """List the partitions in which a group has committed something, in order."""
+        return sorted(self._offsets.of_group(name))
+
     def fetch(
         self, caller: Caller, name: str, partitions: Iterable[TopicPartition] | None = None
     ) -> dict[TopicPartition, OffsetAndMetadata | None]:
         """Give what a group has committed in these partitions, or in all where it has; None where it has not."""
-        offsets = self._offsets.of_group(name)
         found: dict[TopicPartition, OffsetAndMetadata | None] = {}
-        for partition in sorted(offsets) if partitions is None else partitions:
-            offset = offsets.get(partition)
+        for partition in self.partitions(caller, name) if partitions is None else partitions:
+            offset = self._offsets.committed(name, partition)
             details = self._offsets.details(name, partition) or NO_DETAILS
             found[partition] = None if offset is None else OffsetAndMetadata(offset, *details[:2])
         return found

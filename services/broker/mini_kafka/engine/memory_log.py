@@ -2,7 +2,7 @@
 
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 from mini_kafka.core.fetch_session import FetchSessions
@@ -58,9 +58,12 @@ class MemoryLogEngine(MemoryEngine):
         """Count how often a topic came, went or got partitions."""
         return self._topics.changes
 
-    def topic_shapes(self) -> Iterable[TopicShape]:
+    def topic_shapes(self) -> Iterator[TopicShape]:
         """List all topics by name, without their records."""
-        return sorted((_shape(topic) for topic in self._topics), key=lambda shape: shape.name)
+        for name in sorted(topic.name for topic in self._topics):
+            topic = self._topics.find(name)
+            if topic is not None:  # it may be deleted before its turn comes
+                yield _shape(topic)
 
     def topic_shape(self, name: str) -> TopicShape | None:
         """Find a topic by its name."""

@@ -29,6 +29,7 @@ from mini_kafka.core.topic import Topic, Topics
 from mini_kafka.engine.appender import Appender
 from mini_kafka.engine.batch_reader import BatchReader
 from mini_kafka.engine.clock import Clock
+from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.port import EARLIEST, LATEST, Caller
 from mini_kafka.engine.raw_log_port import (
     AppendedBatch,
@@ -48,6 +49,8 @@ NO_EPOCH = -1
 ALL_RECORDS = -1
 MAX_BATCHES = 5000
 """Batches in one answer to a fetch: to collect more, of one record each, would hold up the loop for milliseconds."""
+PARTITIONS_AT_ONCE = 500
+"""Partitions that a fetch looks at before others get their turn: about a millisecond."""
 INLINE_BYTES = 16 * 1024
 """A compacted topic's batch is searched for keyless records on the loop up to this size: under a millisecond."""
 
@@ -145,47 +148,55 @@ class MemoryRawLog:
 
     def fetch(self, caller: Caller, wanted: Sequence[FetchPartition], max_bytes: int) -> Fetched:
         """Read partitions in the given order; at least one batch is given where there is one, whatever its size."""
-        found: list[FetchedPartition] = []
-        size = batches = 0
-        is_urgent = False
+        reading = _Reading(max_bytes)
         for part in wanted:
-            try:
-                _, log = self._log(part.topic, part.partition, part.leader_epoch)
-                limit = min(part.max_bytes, max_bytes - size)
-                fetched = _read(log, part, limit, MAX_BATCHES - batches, at_least_one=not size)
-            except BrokerError as error:
-                fetched = FetchedPartition(error)
-            found.append(fetched)
-            size += fetched.size_bytes
-            batches += len(fetched.batches)
-            is_urgent = is_urgent or fetched.refusal is not None or fetched.end_of_epoch is not None
-        return Fetched(found, size, is_urgent or batches >= MAX_BATCHES)
+            self._read(part, reading)
+        return reading.found()
 
     async def fetch_waiting(
         self, caller: Caller, wanted: Sequence[FetchPartition], *, max_bytes: int, min_bytes: int, max_wait_ms: int
     ) -> Fetched:
-        """Read as `fetch` does, and wait until there are `min_bytes` or something has to be said at once."""
+        """Read as `fetch` does, many partitions in turns, and wait until there are `min_bytes` or an urgent word."""
         deadline_ms = self._clock.now_ms() + max_wait_ms
-        found = self.fetch(caller, wanted, max_bytes)
-        while wanted and found.size_bytes < min_bytes and not found.is_urgent:
-            logs = [self._log(part.topic, part.partition)[1] for part in wanted]
-            is_in_time = await self._wait_for(logs, min_bytes - found.size_bytes, deadline_ms)
-            found = self.fetch(caller, wanted, max_bytes)
-            if not is_in_time:
-                break
-        return found
-
-    async def _wait_for(self, logs: Sequence[PartitionLog], more_bytes: int, deadline_ms: int) -> bool:
-        """Wait until the logs have grown by so many bytes, or something else happened to one; False is too late."""
-        before = sum(log.appended_bytes for log in logs)
-        grown = 0
+        is_in_time = bool(wanted)
         while True:
+            topic_changes = self._topics.changes
+            pace = Pace(PARTITIONS_AT_ONCE)
+            logs = [log async for part in pace.each(wanted) if (log := self._find_log(part)) is not None]
+            appended_before = sum(log.appended_bytes for log in logs)
+            reading = _Reading(max_bytes)
+            async for part in pace.each(wanted):
+                self._read(part, reading)
+            found = reading.found()
+            if found.size_bytes >= min_bytes or found.is_urgent or not is_in_time:
+                return found
+            if topic_changes == self._topics.changes:  # else a topic may have gone after its turn
+                more_bytes = min_bytes - found.size_bytes
+                is_in_time = await self._wait_for(logs, appended_before, more_bytes, deadline_ms)
+
+    def _read(self, part: FetchPartition, reading: "_Reading") -> None:
+        try:
+            _, log = self._log(part.topic, part.partition, part.leader_epoch)
+            reading.read(log, part)
+        except BrokerError as error:
+            reading.add(FetchedPartition(error.with_traceback(None)))  # its frames would be kept with it
+
+    def _find_log(self, part: FetchPartition) -> PartitionLog | None:
+        topic = self._find(part.topic)
+        return topic.logs[part.partition] if topic is not None and 0 <= part.partition < len(topic.logs) else None
+
+    async def _wait_for(
+        self, logs: Sequence[PartitionLog], appended_before: int, more_bytes: int, deadline_ms: int
+    ) -> bool:
+        """Wait until the logs have grown by so many bytes, or something else happened to one; False is too late."""
+        grown = sum(log.appended_bytes for log in logs) - appended_before
+        while grown < more_bytes:
             if not await self._waiters.wait(logs, deadline_ms - self._clock.now_ms()):
                 return False
-            now_grown = sum(log.appended_bytes for log in logs) - before
-            if now_grown >= more_bytes or now_grown == grown:
-                return True
-            grown = now_grown
+            grown_before, grown = grown, sum(log.appended_bytes for log in logs) - appended_before
+            if grown == grown_before:
+                break
+        return True
 
     async def offset_at(
         self, caller: Caller, topic: TopicKey, partition: int, at: int, leader_epoch: int = NO_EPOCH
@@ -232,8 +243,10 @@ class MemoryRawLog:
 
     def sizes(self, caller: Caller) -> Iterable[LogSize]:
         """Say how much each partition holds."""
-        for topic in self._topics:
+        for topic in tuple(self._topics):
             for number, log in enumerate(topic.logs):
+                if self._topics.find(topic.name) is not topic:
+                    break  # it was deleted before its turn came
                 yield LogSize(topic.name, number, log.size_bytes)
 
     def forget_topic(self, topic: Topic) -> None:
@@ -258,6 +271,38 @@ class MemoryRawLog:
         if leader_epoch > record_batch.LEADER_EPOCH:
             raise UnknownLeaderEpoch(leader_epoch)
         return found, log
+
+
+class _Reading:
+    """What a fetch has read so far, and what it may still read."""
+
+    __slots__ = ("_batches", "_is_urgent", "_max_bytes", "_parts", "_size")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._parts: list[FetchedPartition] = []
+        self._size = self._batches = 0
+        self._is_urgent = False
+
+    def read(self, log: PartitionLog, part: FetchPartition) -> None:
+        """Read one log.
+
+        Raises:
+            OffsetOutOfRange: it does not hold the offset.
+        """
+        limit = min(part.max_bytes, self._max_bytes - self._size)
+        self.add(_read(log, part, limit, MAX_BATCHES - self._batches, at_least_one=not self._size))
+
+    def add(self, fetched: FetchedPartition) -> None:
+        """Take what was found in the next partition."""
+        self._parts.append(fetched)
+        self._size += fetched.size_bytes
+        self._batches += len(fetched.batches)
+        self._is_urgent = self._is_urgent or fetched.refusal is not None or fetched.end_of_epoch is not None
+
+    def found(self) -> Fetched:
+        """Give all that was found."""
+        return Fetched(self._parts, self._size, self._is_urgent or self._batches >= MAX_BATCHES)
 
 
 def _read(

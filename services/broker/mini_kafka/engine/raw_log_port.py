@@ -94,7 +94,10 @@ class RawLog(Protocol):
     async def fetch_waiting(
         self, caller: Caller, wanted: Sequence[FetchPartition], *, max_bytes: int, min_bytes: int, max_wait_ms: int
     ) -> "Fetched":
-        """Read as `fetch` does, and wait until there are `min_bytes` or something has to be said at once."""
+        """Read as `fetch` does, and wait until there are `min_bytes` or something has to be said at once.
+
+        Many partitions are read in turns, so that others have theirs.
+        """
 
     async def offset_at(
         self, caller: Caller, topic: TopicKey, partition: int, at: int, leader_epoch: int = -1

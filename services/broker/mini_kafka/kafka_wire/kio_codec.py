@@ -1,25 +1,31 @@
 """Requests and responses by kio's dataclasses, one for each version: for every API that is not on the hot path.
 
-kio is imported with the first request that needs it, and each version of a message with its first request.
+kio is imported with the first request that needs it, and each version of a message with its first request: on a thread,
+because kio takes 10 ms, and 200 where Hypothesis is installed, which it then imports too.
 A handler reads the attributes that its request's version has, and answers with the fields of all versions, as nested
-mappings; those that its version lacks are left out.
+mappings; those that its version lacks are left out. What is long is read and written on a thread.
 """
 
 import asyncio
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
 from functools import cache
 from importlib import import_module
+from itertools import islice
 from typing import Any
 
 from mini_kafka.kafka_wire.call import Api, Call, Request
 from mini_kafka.kafka_wire.message_reader import read_message
 from mini_kafka.kafka_wire.message_shape import Entity, FieldShape, field_names, shape_of
-from mini_kafka.kafka_wire.primitives import MAX_MESSAGE_CHARACTERS, NO_ID
+from mini_kafka.kafka_wire.primitives import AT_ONCE, MAX_MESSAGE_CHARACTERS, NO_ID, TooMuchAtOnce
 
+INLINE_ELEMENTS = 100
+"""A response with more of them is written on a thread: kio takes some 20 µs for each structure."""
+_loaded: set[tuple[int, int]] = set()
+"""The keys and versions whose classes are imported."""
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -32,21 +38,41 @@ def message_type(api_name: str, version: int, kind: str) -> Entity:
     return found
 
 
-def read_request(request: Request) -> Any:
+async def read_request(request: Request) -> Any:
     """Give a request's body as kio's dataclass of its version.
 
     Raises:
         WireError: the body is not what the version of this API says.
     """
+    if (request.api.key, request.version) not in _loaded:
+        await asyncio.to_thread(_load, request.api, request.version)
     entity = message_type(request.api.name, request.version, "Request")
-    return read_message(entity, request.body, request.max_elements)
+    try:
+        return read_message(entity, request.body, request.max_elements, AT_ONCE)
+    except TooMuchAtOnce:
+        return await asyncio.to_thread(read_message, entity, request.body, request.max_elements)
 
 
-def write_response(api: Api, version: int, values: Mapping[str, Any]) -> bytes:
-    """Write a response's body from the fields of all versions; times are milliseconds, ids are UUIDs.
+def _load(api: Api, version: int) -> None:
+    """Import what requests and responses of a version need; fields that it lacks are looked for in the newest."""
+    for kind in ("Request", "Response"):
+        for needed in (version, api.highest):
+            message_type(api.name, needed, kind)
+    _loaded.add((api.key, version))
+
+
+async def respond(call: Call, **values: Any) -> bytes:
+    """Write the response to a call from the fields of all versions; times are milliseconds, ids are UUIDs.
 
     See `build_message` for what may be left out.
     """
+    api, version = call.request.api, call.version
+    if sum(1 for _ in islice(_elements(values), INLINE_ELEMENTS + 1)) > INLINE_ELEMENTS:
+        return await asyncio.to_thread(_write_response, api, version, values)
+    return _write_response(api, version, values)
+
+
+def _write_response(api: Api, version: int, values: Mapping[str, Any]) -> bytes:
     from kio.serial import entity_writer
 
     buffer = io.BytesIO()
@@ -54,14 +80,14 @@ def write_response(api: Api, version: int, values: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def respond(call: Call, **values: Any) -> bytes:
-    """Write the response to a call; see `write_response`."""
-    return write_response(call.request.api, call.version, values)
-
-
-async def respond_aside(call: Call, **values: Any) -> bytes:
-    """Write a long response on a thread: kio takes some 20 µs for each structure in it."""
-    return await asyncio.to_thread(write_response, call.request.api, call.version, values)
+def _elements(values: Mapping[str, Any]) -> Iterator[Any]:
+    """Go over the elements of a message's arrays, at any depth."""
+    for value in values.values():
+        if isinstance(value, list | tuple):
+            for element in value:
+                yield element
+                if isinstance(element, Mapping):
+                    yield from _elements(element)
 
 
 def build_message(api: Api, version: int, kind: str, values: Mapping[str, Any]) -> Any:

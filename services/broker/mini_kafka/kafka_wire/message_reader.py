@@ -6,6 +6,7 @@ it reads null where none may be. To show beforehand that it would do none of thi
 and a walk over all of it may as well read it.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
@@ -18,13 +19,16 @@ from mini_kafka.kafka_wire.primitives import MAX_ELEMENTS, NO_ID, Reader
 Step: TypeAlias = Callable[[Reader], Any]
 
 
-def read_message(entity: Entity, data: bytes | memoryview, max_elements: int = MAX_ELEMENTS) -> Any:
+def read_message(
+    entity: Entity, data: bytes | memoryview, max_elements: int = MAX_ELEMENTS, at_once: int = sys.maxsize
+) -> Any:
     """Read a message; bytes that follow it are passed over.
 
     Raises:
         WireError: it is none of this version, or it has too many elements.
+        TooMuchAtOnce: it has more than `at_once`.
     """
-    return _entity_step(entity)(Reader(data, max_elements=max_elements))
+    return _entity_step(entity)(Reader(data, max_elements=max_elements, at_once=at_once))
 
 
 @cache

@@ -7,6 +7,7 @@ sends some after a Metadata request. The types are those of the protocol guide
 """
 
 import struct
+import sys
 from collections.abc import Callable
 from typing import TypeVar, cast
 from uuid import UUID
@@ -27,55 +28,62 @@ otherwise: each becomes a Python object of some hundred bytes, and takes some mi
 that a broker has by default."""
 MAX_MESSAGE_CHARACTERS = 8_000
 """How much of a message for people is sent: it quotes names that the client chose, and has to fit in a STRING."""
+AT_ONCE = 300
+"""Elements that are read on the loop, a millisecond or two: a request with more is read on a thread."""
+MAX_TAGS = 100
+"""How many tagged fields one structure may have: no message has more than five, and a header is read on the loop."""
 NO_TAGS = b"\0"
 """An empty set of tagged fields, which ends each structure of a flexible version."""
 NO_ID = UUID(int=0)
 """What stands where there is no topic id."""
 
 
+class TooMuchAtOnce(Exception):
+    """A request has more elements than its reader was told to read at a stretch."""
+
+
 class Reader:
     """Reads one value after the other, and counts elements; after a `WireError` it is of no use."""
 
-    __slots__ = ("data", "elements", "max_elements", "position")
+    __slots__ = ("at_once", "data", "elements", "max_elements", "position")
 
-    def __init__(self, data: bytes | memoryview, position: int = 0, max_elements: int = MAX_ELEMENTS) -> None:
+    def __init__(
+        self,
+        data: bytes | memoryview,
+        position: int = 0,
+        max_elements: int = MAX_ELEMENTS,
+        at_once: int = sys.maxsize,
+    ) -> None:
         self.data = data
         self.position = position
         self.elements = 0
         self.max_elements = max_elements
+        self.at_once = at_once
 
     @property
     def left(self) -> int:
         """Count the bytes that are not read yet."""
         return len(self.data) - self.position
 
-    def _number(self, kind: struct.Struct) -> int:
-        try:
-            (value,) = kind.unpack_from(self.data, self.position)
-        except struct.error:
-            raise WireError("the request ends in the middle of a number") from None
-        self.position += kind.size
-        return int(value)
-
     def int8(self) -> int:
         """Read an INT8."""
-        return self._number(INT8)
+        return self.numbers(INT8)[0]
 
     def boolean(self) -> bool:
         """Read a BOOLEAN: any byte but 0 is true."""
-        return self._number(INT8) != 0
+        return self.numbers(INT8)[0] != 0
 
     def int16(self) -> int:
         """Read an INT16."""
-        return self._number(INT16)
+        return self.numbers(INT16)[0]
 
     def int32(self) -> int:
         """Read an INT32."""
-        return self._number(INT32)
+        return self.numbers(INT32)[0]
 
     def int64(self) -> int:
         """Read an INT64."""
-        return self._number(INT64)
+        return self.numbers(INT64)[0]
 
     def numbers(self, kinds: struct.Struct) -> tuple[int, ...]:
         """Read several numbers that follow each other."""
@@ -154,19 +162,23 @@ class Reader:
         return length
 
     def count(self, elements: int) -> None:
-        """Refuse a request with too many elements."""
+        """Refuse a request with too many elements, or to go on with one that has too many for this reader."""
         self.elements += elements
         if self.elements > self.max_elements:
             raise WireError(
                 f"a request has more than {self.max_elements} elements (MINI_KAFKA_MAX_REQUEST_ELEMENTS):"
                 " send several smaller ones"
             )
+        if self.elements > self.at_once:
+            raise TooMuchAtOnce
 
     def tag_count(self) -> int:
         """Read how many tagged fields follow."""
         count = self.uvarint()
         if count:
             self.count(count)
+            if count > MAX_TAGS:
+                raise WireError(f"a structure has {count} tagged fields: {MAX_TAGS} are allowed")
         return count
 
     def array(self, element: Callable[[], T], *, flexible: bool, least: int = 1) -> list[T] | None:

@@ -137,26 +137,26 @@ class KafkaProtocol(asyncio.Protocol):
         self._transport.abort()
 
     def _work(self) -> None:
-        """Answer one request after the other, as long as there is no waiting and others have had their turn."""
+        """Answer one request or more, as long as there is no waiting and it is this connection's turn."""
         self._goes_on = False
         ends_at = time.perf_counter() + TURN_S
         try:
             while self._may_write and not self._transport.is_closing():
-                started = time.perf_counter()
-                if started > ends_at:
-                    self._goes_on = True
-                    self._server.give_turn_later(self._work)
-                    break
                 request = self._session.next_request()
                 if request is None:
                     break
+                started = time.perf_counter()
                 answer = request.api.handle(Call(request, self._connection))
                 if inspect.isawaitable(answer):
                     self._waiting = asyncio.ensure_future(self._answer_later(request, answer, started))
                     break
-                self._respond(request, answer, started)
+                ended = self._respond(request, answer, started)
                 if self._session.outgoing_bytes > COPIED_TOGETHER_BYTES:
                     self._flush()
+                if ended > ends_at:
+                    self._goes_on = True
+                    self._server.give_turn_later(self._work)
+                    break
         except Exception as error:  # noqa: BLE001 - a bug ends one connection, not the broker
             self._flush()  # the requests before have their answers
             self._fail(error)
@@ -183,9 +183,12 @@ class KafkaProtocol(asyncio.Protocol):
             self._waiting = None
         self._work()
 
-    def _respond(self, request: Request, answer: Answer, started: float) -> None:
+    def _respond(self, request: Request, answer: Answer, started: float) -> float:
+        """Answer, and say when that was."""
         self._session.respond(answer)
-        self._server.traffic.count((request.api.name,), "answered", time.perf_counter() - started)
+        ended = time.perf_counter()
+        self._server.traffic.count((request.api.name,), "answered", ended - started)
+        return ended
 
     def _fail(self, error: Exception) -> None:
         self._server.traffic.count(("",), "closed", 0.0)

@@ -12,6 +12,7 @@ from mini_kafka.kafka_wire.call import Answer, Api, Request
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader
 
+PRODUCE = 0
 API_VERSIONS = 18
 LEAST_HEADER_BYTES = 8  # key, version, correlation id
 _SIZE_BYTES = 4
@@ -44,8 +45,14 @@ class Session:
 
     @property
     def wants_data(self) -> bool:
-        """Whether the socket should be read: not while a request is in work and enough is waiting behind it."""
-        return self._in_work is None or self.waiting_bytes <= self._limits.ahead_bytes
+        """Whether the socket should be read: not while a request is in work and enough is waiting behind it.
+
+        Behind a Produce nothing is read. A producer that wants no answer may hang up when it has sent all, and who is
+        not read is not heard to hang up: so all that it has sent is appended, as in Kafka.
+        """
+        if self._in_work is None:
+            return True
+        return self._in_work.api.key != PRODUCE and self.waiting_bytes <= self._limits.ahead_bytes
 
     @property
     def is_working(self) -> bool:

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.messages import fetch, metadata, produce
-from mini_kafka.kafka_wire.primitives import INT32, MAX_ELEMENTS, Reader, array_length, string, uvarint
+from mini_kafka.kafka_wire.primitives import (
+    INT32,
+    MAX_ELEMENTS,
+    MAX_TAGS,
+    Reader,
+    TooMuchAtOnce,
+    array_length,
+    string,
+    uvarint,
+)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -85,7 +94,19 @@ def test_what_is_read_by_hand_has_no_more_elements_than_any_client_needs(
         read(memoryview(body + bytes(100)), 4)
 
 
-def test_tagged_fields_are_counted_before_they_are_passed_over() -> None:
-    Reader(uvarint(MAX_ELEMENTS) + b"\0\0" * MAX_ELEMENTS).skip_tags()
+def test_a_structure_has_only_so_many_tagged_fields_and_they_are_counted_before_they_are_passed_over() -> None:
+    reader = Reader((uvarint(MAX_TAGS) + b"\0\0" * MAX_TAGS) * (MAX_ELEMENTS // MAX_TAGS + 1))
+    for _ in range(MAX_ELEMENTS // MAX_TAGS):
+        reader.skip_tags()
     with pytest.raises(WireError, match="more than 100000 elements"):
-        Reader(uvarint(MAX_ELEMENTS + 1) + b"\0\0" * (MAX_ELEMENTS + 1)).skip_tags()
+        reader.skip_tags()
+    with pytest.raises(WireError, match="101 tagged fields: 100 are allowed"):
+        Reader(uvarint(MAX_TAGS + 1) + b"\0\0" * (MAX_TAGS + 1)).skip_tags()
+
+
+def test_a_reader_may_be_told_to_stop_where_there_is_too_much_for_the_loop() -> None:
+    Reader(uvarint(6) + bytes(5), at_once=5).array(lambda: None, flexible=True)
+    with pytest.raises(TooMuchAtOnce):
+        Reader(uvarint(7) + bytes(6), at_once=5).array(lambda: None, flexible=True)
+    with pytest.raises(WireError, match="more than 100000 elements"):
+        Reader(uvarint(MAX_ELEMENTS + 2) + bytes(MAX_ELEMENTS + 1), at_once=5).array(lambda: None, flexible=True)

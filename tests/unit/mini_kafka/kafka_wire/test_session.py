@@ -216,3 +216,16 @@ def test_any_bytes_are_a_request_or_nothing_yet_or_refused(data: bytes) -> None:
     with suppress(WireError):
         while it.next_request() is not None:
             it.respond(None)
+
+
+def test_behind_a_produce_nothing_is_read_so_that_a_producer_that_hangs_up_is_not_heard_before_it_is_done() -> None:
+    it = Session({0: Api(0, "Produce", 0, 13, 9, never), **APIS}, WireLimits())
+    it.receive(request(3, 0))
+    assert it.next_request() is not None
+    assert it.wants_data
+    it.respond(b"")
+    it.receive(request(0, 3))
+    assert it.next_request() is not None
+    assert not it.wants_data
+    it.respond(None)
+    assert it.wants_data

@@ -15,6 +15,7 @@ from mini_kafka.engine.port import (
     EARLIEST,
     LATEST,
     Acknowledgement,
+    GroupDescription,
     GroupMember,
     OffsetTarget,
     RecordLock,
@@ -33,6 +34,7 @@ from mini_kafka.http_api.error_table import INVALID_REQUEST
 from mini_kafka.http_api.errors import GATEWAY, RequestRefused
 from mini_kafka.http_api.hot import SLASH, HotRoute, HotRoutes
 from mini_kafka.http_api.lock_text import read_lock, write_locks
+from mini_kafka.http_api.model_answer import model_answer
 from mini_kafka.http_api.position import time_of
 from mini_kafka.http_api.query import Query, documented, read_query
 from mini_kafka.http_api.record_output import ShowAs, acquired_json
@@ -72,27 +74,35 @@ class AcquireQuery(Query):
     show_as: ShowAs = Field(default=ShowAs.AUTO, alias="as", description="how bytes become JSON")
 
 
-@router.get("/groups", summary="List the groups")
-async def list_groups(call: CallDep) -> GroupList:
+@router.get("/groups", response_model=GroupList, summary="List the groups")
+async def list_groups(call: CallDep) -> Response:
     """List every group: the guide's consumers, those that share records, and those of Kafka consumers."""
     groups = await call.engine.list_groups(call.caller)
-    return GroupList(
-        groups=[
-            GroupSummary(name=group.name, kind=group.kind, state=group.state, members=group.members) for group in groups
-        ]
+    return await model_answer(
+        len(groups),
+        lambda: GroupList(
+            groups=[
+                GroupSummary(name=group.name, kind=group.kind, state=group.state, members=group.members)
+                for group in groups
+            ]
+        ),
     )
 
 
-@router.get("/groups/{group}", responses=NO_GROUP, summary="Show a group")
-async def show_group(group: GroupName, call: CallDep) -> GroupDetails:
+@router.get("/groups/{group}", response_model=GroupDetails, responses=NO_GROUP, summary="Show a group")
+async def show_group(group: GroupName, call: CallDep) -> Response:
     """Show a group's kind, its members, and where it stands in each partition."""
     described = await call.engine.describe_group(call.caller, name_of(group))
+    return await model_answer(len(described.partitions) + len(described.members), lambda: _details(described))
+
+
+def _details(group: GroupDescription) -> GroupDetails:
     return GroupDetails(
-        name=described.name,
-        kind=described.kind,
-        state=described.state,
-        members=[_member(member) for member in described.members],
-        partitions=[GroupPartitionDetails(**partition._asdict()) for partition in described.partitions],
+        name=group.name,
+        kind=group.kind,
+        state=group.state,
+        members=[_member(member) for member in group.members],
+        partitions=[GroupPartitionDetails(**partition._asdict()) for partition in group.partitions],
     )
 
 
@@ -124,6 +134,7 @@ async def delete_group(group: GroupName, call: CallDep) -> None:
 
 @router.put(
     "/groups/{group}/offsets",
+    response_model=OffsetMoves,
     responses=CHANGING | AT_WORK | problems(_404="a topic, a partition or the other group does not exist")
     | problems(_429="there are too many groups, or offsets of them"),
     summary="Commit or reset offsets",
@@ -133,7 +144,7 @@ async def move_offsets(
     wishes: OffsetWishes,
     call: CallDep,
     dry_run: Annotated[bool, QueryParameter(description="only show what would change")] = False,
-) -> OffsetMoves:
+) -> Response:
     """Move the group to an offset, a time, the earliest or latest, by a shift, or to where another group stands.
 
     Without `partition` all partitions move. An offset outside the log becomes the nearer end of it. While Kafka
@@ -145,7 +156,10 @@ async def move_offsets(
         place = wish.topic if wish.partition is None else TopicPartition(wish.topic, wish.partition)
         targets[place] = _target(wish, now_ms)
     changes = await call.engine.reset_offsets(call.caller, name_of(group), targets, dry_run=dry_run)
-    return OffsetMoves(dry_run=dry_run, offsets=[OffsetMove(**change._asdict()) for change in changes])
+    return await model_answer(
+        len(changes),
+        lambda: OffsetMoves(dry_run=dry_run, offsets=[OffsetMove(**change._asdict()) for change in changes]),
+    )
 
 
 def _target(wish: OffsetWish, now_ms: int) -> OffsetTarget:

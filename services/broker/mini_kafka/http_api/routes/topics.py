@@ -8,6 +8,7 @@ from pydantic import Field
 from mini_kafka.engine.port import EARLIEST, LATEST, Caller, Engine, TopicDescription
 from mini_kafka.http_api.deps import CallDep, JsonBody
 from mini_kafka.http_api.documented import CHANGING, problems
+from mini_kafka.http_api.model_answer import model_answer
 from mini_kafka.http_api.position import TIMES, time_of
 from mini_kafka.http_api.query import Query, documented, read_query
 from mini_kafka_shared import __version__
@@ -47,27 +48,31 @@ async def show_broker(call: CallDep) -> Broker:
     )
 
 
-@router.get("/topics", summary="List the topics")
-async def list_topics(call: CallDep) -> TopicList:
+@router.get("/topics", response_model=TopicList, summary="List the topics")
+async def list_topics(call: CallDep) -> Response:
     """List all topics by name."""
     described = await call.engine.describe_topics(call.caller)
-    return TopicList(
-        topics=[
-            TopicSummary(name=topic.name, partitions=len(topic.partitions), records=topic.record_count)
-            for topic in described
-        ]
+    return await model_answer(
+        len(described),
+        lambda: TopicList(
+            topics=[
+                TopicSummary(name=topic.name, partitions=len(topic.partitions), records=topic.record_count)
+                for topic in described
+            ]
+        ),
     )
 
 
-@router.get("/topics/{topic}", responses=NO_TOPIC, summary="Show a topic")
-async def show_topic(topic: TopicName, call: CallDep) -> TopicDetails:
+@router.get("/topics/{topic}", response_model=TopicDetails, responses=NO_TOPIC, summary="Show a topic")
+async def show_topic(topic: TopicName, call: CallDep) -> Response:
     """Show a topic's id, its configs, and the bounds of its partitions."""
-    return to_details(await call.engine.describe_topic(call.caller, topic))
+    return await _answer(await call.engine.describe_topic(call.caller, topic))
 
 
 @router.put(
     "/topics/{topic}",
     status_code=status.HTTP_201_CREATED,
+    response_model=TopicDetails,
     responses=CHANGING
     | problems(
         _409="it exists with other partitions or configs",
@@ -78,25 +83,25 @@ async def show_topic(topic: TopicName, call: CallDep) -> TopicDetails:
     dependencies=[JsonBody],
     summary="Have a topic",
 )
-async def put_topic(topic: TopicName, call: CallDep, response: Response, wish: TopicWish | None = None) -> TopicDetails:
+async def put_topic(topic: TopicName, call: CallDep, wish: TopicWish | None = None) -> Response:
     """Create the topic if it is not there. One that is there must be as wished, in what the wish names."""
     wish = wish or TopicWish()
     described, created = await call.engine.put_topic(
         call.caller, topic, partitions=wish.partitions, configs=wish.configs
     )
-    response.status_code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
-    return to_details(described)
+    return await _answer(described, status.HTTP_201_CREATED if created else status.HTTP_200_OK)
 
 
 @router.patch(
     "/topics/{topic}",
+    response_model=TopicDetails,
     responses=CHANGING | NO_TOPIC | problems(_415="the body is not JSON", _429="there are too many partitions"),
     dependencies=[JsonBody],
     summary="Change a topic",
 )
-async def change_topic(topic: TopicName, change: TopicChange, call: CallDep) -> TopicDetails:
+async def change_topic(topic: TopicName, change: TopicChange, call: CallDep) -> Response:
     """Give a topic more partitions, other configs, or both; their number never shrinks."""
-    return to_details(
+    return await _answer(
         await call.engine.alter_topic(call.caller, topic, partitions=change.partitions, configs=change.configs)
     )
 
@@ -115,20 +120,24 @@ async def delete_topic(topic: TopicName, call: CallDep) -> None:
 
 @router.get(
     "/topics/{topic}/offsets",
+    response_model=TopicOffsets,
     responses=NO_TOPIC | problems(_422="`at` is no time"),
     openapi_extra={"parameters": documented(OffsetsQuery)},
     summary="Look offsets up",
 )
-async def look_up_offsets(topic: TopicName, request: Request, call: CallDep) -> TopicOffsets:
+async def look_up_offsets(topic: TopicName, request: Request, call: CallDep) -> Response:
     """Give an offset in each partition: the earliest, the latest, or the first at or after a time.
 
     `at` is `earliest`, `latest`, a time (ISO 8601, or milliseconds since 1970), or how long ago (`10m`).
     """
     query = read_query(request.scope["query_string"], OffsetsQuery)
     offsets = await offsets_at(call.engine, call.caller, topic, query.at)
-    return TopicOffsets(
-        topic=topic,
-        offsets=[PartitionOffset(partition=number, offset=offset) for number, offset in enumerate(offsets)],
+    return await model_answer(
+        len(offsets),
+        lambda: TopicOffsets(
+            topic=topic,
+            offsets=[PartitionOffset(partition=number, offset=offset) for number, offset in enumerate(offsets)],
+        ),
     )
 
 
@@ -136,6 +145,10 @@ async def offsets_at(engine: Engine, caller: Caller, topic: str, at: str) -> lis
     """Look offsets up at a word or a time."""
     time = {"earliest": EARLIEST, "latest": LATEST}.get(at)
     return list(await engine.offsets_at(caller, topic, time_of(at, engine.now_ms()) if time is None else time))
+
+
+async def _answer(topic: TopicDescription, status_code: int = status.HTTP_200_OK) -> Response:
+    return await model_answer(len(topic.partitions), lambda: to_details(topic), status_code=status_code)
 
 
 def to_details(topic: TopicDescription) -> TopicDetails:

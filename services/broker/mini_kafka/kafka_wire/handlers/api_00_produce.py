@@ -9,6 +9,7 @@
   9 is flexible. 10 may name a new leader, which there never is. 13 names topics by id.
 """
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 
 from mini_kafka.core.errors import BrokerError, MemoryLimitReached
@@ -18,6 +19,7 @@ from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.messages.produce import Outcome, ProduceRequest, read_request, write_response
+from mini_kafka.kafka_wire.primitives import AT_ONCE, TooMuchAtOnce
 
 LOWEST_ANSWERED = 3
 ZSTD_FROM = 7
@@ -34,22 +36,28 @@ def handle(call: Call) -> Answer | Awaitable[Answer]:
     """Append; what is very much, or has to be looked at first, later."""
     if call.version < LOWEST_ANSWERED:
         raise WireError(f"Produce version {call.version} is not answered any more: the lowest is {LOWEST_ANSWERED}")
-    request = read_request(call.request.body, call.version, call.request.max_elements)
+    try:
+        request = read_request(call.request.body, call.version, call.request.max_elements, AT_ONCE)
+    except TooMuchAtOnce:
+        return _read_and_append(call)
     if request.acks not in ACKS:
-        refused = [[ErrorCode.INVALID_REQUIRED_ACKS] * len(parts) for _, parts in request.topics]
-        return write_response(call.version, request, refused, 0)
-    # A client that wants no answer may hang up at once, which would end what is done later.
-    is_much = request.acks != 0 and _work_bytes(request) > AT_ONCE_BYTES
-    if is_much or any(call.engine.raw_log.is_compacted(topic) for topic, _ in request.topics):
-        return _append_in_turns(call, request)
+        return _refuse_acks(call, request)
+    work_bytes = 0
+    for topic, parts in request.topics:
+        work_bytes += sum([PARTITION_BYTES + len(records) for _, records in parts])
+        if work_bytes > AT_ONCE_BYTES or call.engine.raw_log.is_compacted(topic):
+            return _append_in_turns(call, request)
     outcomes = [
         [_append(call, topic, partition, records) for partition, records in parts] for topic, parts in request.topics
     ]
     return _answer(call, request, outcomes)
 
 
-def _work_bytes(request: ProduceRequest) -> int:
-    return sum(PARTITION_BYTES + len(records) for _, parts in request.topics for _, records in parts)
+async def _read_and_append(call: Call) -> Answer:
+    request = await asyncio.to_thread(read_request, call.request.body, call.version, call.request.max_elements)
+    if request.acks not in ACKS:
+        return await asyncio.to_thread(_refuse_acks, call, request)
+    return await _append_in_turns(call, request)
 
 
 async def _append_in_turns(call: Call, request: ProduceRequest) -> Answer:
@@ -58,11 +66,17 @@ async def _append_in_turns(call: Call, request: ProduceRequest) -> Answer:
     for topic, parts in request.topics:
         results: list[Outcome] = []
         for partition, records in parts:
-            if request.acks != 0:
-                await pace.step(PARTITION_BYTES + len(records))
+            await pace.step(PARTITION_BYTES + len(records))
             results.append(await _append_keyed(call, topic, partition, records))
         outcomes.append(results)
+    if sum(map(len, outcomes)) > AT_ONCE:
+        return await asyncio.to_thread(_answer, call, request, outcomes)
     return _answer(call, request, outcomes)
+
+
+def _refuse_acks(call: Call, request: ProduceRequest) -> bytes:
+    refused = [[ErrorCode.INVALID_REQUIRED_ACKS] * len(parts) for _, parts in request.topics]
+    return write_response(call.version, request, refused, 0)
 
 
 def _append(call: Call, topic: TopicKey, partition: int, records: memoryview) -> Outcome:
@@ -71,7 +85,7 @@ def _append(call: Call, topic: TopicKey, partition: int, records: memoryview) ->
             call.caller, topic, partition, records, may_be_zstd=call.version >= ZSTD_FROM
         )
     except BrokerError as error:
-        return error
+        return error.with_traceback(None)  # its frames would be kept with it
 
 
 async def _append_keyed(call: Call, topic: TopicKey, partition: int, records: memoryview) -> Outcome:
@@ -82,7 +96,7 @@ async def _append_keyed(call: Call, topic: TopicKey, partition: int, records: me
             call.caller, topic, partition, records, may_be_zstd=call.version >= ZSTD_FROM
         )
     except BrokerError as error:
-        return error
+        return error.with_traceback(None)  # its frames would be kept with it
 
 
 def _answer(call: Call, request: ProduceRequest, outcomes: Sequence[Sequence[Outcome]]) -> Answer:
@@ -91,5 +105,6 @@ def _answer(call: Call, request: ProduceRequest, outcomes: Sequence[Sequence[Out
         if refusals:
             raise WireError(f"a produce with acks=0 was refused, and cannot be answered: {refusals[0]}")
         return None
-    throttle_ms = FULL_THROTTLE_MS if any(isinstance(it, MemoryLimitReached) for it in refusals) else 0
+    is_full = bool(refusals) and any(isinstance(it, MemoryLimitReached) for it in refusals)
+    throttle_ms = FULL_THROTTLE_MS if is_full else 0
     return write_response(call.version, request, outcomes, throttle_ms)

@@ -8,14 +8,19 @@
 - There are no replicas: who says to be one gets NOT_LEADER_OR_FOLLOWER.
 """
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Sequence
+from inspect import isawaitable
 
 from mini_kafka.core.fetch_session import NO_SESSION, FetchPartition, Opened, SessionRefusal
-from mini_kafka.engine.raw_log_port import Fetched, FetchedPartition
+from mini_kafka.engine.pace import Pace
+from mini_kafka.engine.raw_log_port import FetchedPartition
 from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.messages.fetch import NO_REPLICA, FetchRequest, read_request, write_response
+from mini_kafka.kafka_wire.primitives import AT_ONCE, TooMuchAtOnce
 
+Told = Sequence[tuple[FetchPartition, FetchedPartition]]
 SESSION_CODE = {
     SessionRefusal.UNKNOWN_SESSION: ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
     SessionRefusal.WRONG_EPOCH: ErrorCode.INVALID_FETCH_SESSION_EPOCH,
@@ -24,8 +29,21 @@ SESSION_CODE = {
 
 
 def handle(call: Call) -> Answer | Awaitable[Answer]:
-    """Read what is there; where that is not enough, later."""
-    request = read_request(call.request.body, call.version, call.request.max_elements)
+    """Read what is there; where that is not enough, or very much is asked for, later."""
+    try:
+        request = read_request(call.request.body, call.version, call.request.max_elements, AT_ONCE)
+    except TooMuchAtOnce:
+        return _read_and_fetch(call)
+    return _fetch(call, request)
+
+
+async def _read_and_fetch(call: Call) -> Answer:
+    request = await asyncio.to_thread(read_request, call.request.body, call.version, call.request.max_elements)
+    answer = _fetch(call, request)
+    return await answer if isawaitable(answer) else answer
+
+
+def _fetch(call: Call, request: FetchRequest) -> Answer | Awaitable[Answer]:
     log = call.engine.raw_log
     opened = log.sessions.open(
         request.session_id,
@@ -37,36 +55,49 @@ def handle(call: Call) -> Answer | Awaitable[Answer]:
     )
     if isinstance(opened, SessionRefusal):
         return write_response(call.version, SESSION_CODE[opened], NO_SESSION, [], is_committed=False)
+    is_long = len(opened.partitions) > AT_ONCE
     if request.replica_id > NO_REPLICA:
-        return _refuse_replica(call.version, opened)
+        args = call.version, opened
+        return asyncio.to_thread(_refuse_replica, *args) if is_long else _refuse_replica(*args)
     max_bytes = min(request.max_bytes, call.connection.answers.fetch_bytes)
     min_bytes = min(request.min_bytes, max_bytes)
+    if is_long:
+        return _fetch_later(call, request, opened, min_bytes, max_bytes)
     found = log.fetch(call.caller, opened.partitions, max_bytes)
-    if found.size_bytes >= min_bytes or found.is_urgent or not opened.partitions or request.max_wait_ms <= 0:
-        return _answer(call, request, opened, found)
-    return _wait(call, request, opened, min_bytes, max_bytes)
+    if found.size_bytes < min_bytes and not found.is_urgent and opened.partitions and request.max_wait_ms > 0:
+        return _fetch_later(call, request, opened, min_bytes, max_bytes)
+    told = [both for both in zip(opened.partitions, found.partitions, strict=True) if _is_told(opened, *both)]
+    _keep_turns(call, opened, told)
+    return _write(call, request, opened, told)
 
 
-async def _wait(call: Call, request: FetchRequest, opened: Opened, min_bytes: int, max_bytes: int) -> Answer:
+async def _fetch_later(call: Call, request: FetchRequest, opened: Opened, min_bytes: int, max_bytes: int) -> Answer:
+    """Read in turns, wait for more where it is not enough, and write a long answer on a thread."""
     found = await call.engine.raw_log.fetch_waiting(
         call.caller, opened.partitions, max_bytes=max_bytes, min_bytes=min_bytes, max_wait_ms=request.max_wait_ms
     )
-    return _answer(call, request, opened, found)
+    both = Pace().each(zip(opened.partitions, found.partitions, strict=True))
+    told = [(part, result) async for part, result in both if _is_told(opened, part, result)]
+    _keep_turns(call, opened, told)
+    if len(told) > AT_ONCE:
+        return await asyncio.to_thread(_write, call, request, opened, told)
+    return _write(call, request, opened, told)
 
 
-def _answer(call: Call, request: FetchRequest, opened: Opened, found: Fetched) -> Answer:
-    """Write what was found; within a session, only what is news."""
-    told: list[tuple[FetchPartition, FetchedPartition]] = []
-    read_from: list[FetchPartition] = []
-    for part, result in zip(opened.partitions, found.partitions, strict=True):
-        must_be_said = result.size_bytes > 0 or result.refusal is not None or result.end_of_epoch is not None
-        is_news = part.is_news(result.high_watermark, result.log_start_offset, must_be_said=must_be_said)
-        if is_news or not opened.is_incremental:
-            told.append((part, result))
-        if result.size_bytes:
-            read_from.append(part)
+def _is_told(opened: Opened, part: FetchPartition, result: FetchedPartition) -> bool:
+    """Tell whether an answer names a partition: within a session, only if there is news."""
+    must_be_said = result.size_bytes > 0 or result.refusal is not None or result.end_of_epoch is not None
+    is_news = part.is_news(result.high_watermark, result.log_start_offset, must_be_said=must_be_said)
+    return is_news or not opened.is_incremental
+
+
+def _keep_turns(call: Call, opened: Opened, told: Told) -> None:
     if opened.is_incremental:
+        read_from = [part for part, result in told if result.size_bytes]
         call.engine.raw_log.sessions.gave_records(opened.session_id, read_from)
+
+
+def _write(call: Call, request: FetchRequest, opened: Opened, told: Told) -> Answer:
     return write_response(call.version, ErrorCode.NONE, opened.session_id, told, is_committed=request.is_committed)
 
 

@@ -7,10 +7,10 @@
 - 4 names the leader's epoch. 6 is flexible. A partition that is named twice gets INVALID_REQUEST.
 """
 
-from collections import Counter
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError
+from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.port import EARLIEST
 from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
@@ -26,19 +26,22 @@ NOWHERE = {"offset": -1, "timestamp": -1, "leader_epoch": -1}
 
 async def handle(call: Call) -> Answer:
     """Answer with an offset for each partition."""
-    request = read_request(call.request)
-    named = Counter((topic.name, part.partition_index) for topic in request.topics for part in topic.partitions)
+    request = await read_request(call.request)
+    pace = Pace()
+    named = await pace.count(
+        (topic.name, part.partition_index) for topic in request.topics for part in topic.partitions
+    )
     topics = []
-    for topic in request.topics:
-        partitions = []
-        for partition in {part.partition_index: part for part in topic.partitions}.values():
+    async for topic in pace.each(request.topics):
+        partitions: dict[int, dict[str, int]] = {}
+        async for partition in pace.each(topic.partitions):
             if named[topic.name, partition.partition_index] > 1:
                 found = {"error_code": ErrorCode.INVALID_REQUEST, **NOWHERE}
             else:
                 found = await _look_up(call, topic.name, partition)
-            partitions.append({"partition_index": partition.partition_index, **found})
-        topics.append({"name": topic.name, "partitions": partitions})
-    return respond(call, topics=topics)
+            partitions[partition.partition_index] = {"partition_index": partition.partition_index, **found}
+        topics.append({"name": topic.name, "partitions": list(partitions.values())})
+    return await respond(call, topics=topics)
 
 
 async def _look_up(call: Call, topic: str, asked: Any) -> dict[str, int]:

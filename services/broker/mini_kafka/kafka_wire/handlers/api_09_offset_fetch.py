@@ -14,6 +14,7 @@ from typing import Any
 
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.group_values import OffsetAndMetadata
+from mini_kafka.engine.pace import Pace, chunks
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.handlers.topic_names import topic_key, topic_name
@@ -24,46 +25,47 @@ SEVERAL_GROUPS = 8
 TOPIC_IDS = 10
 
 
-def handle(call: Call) -> bytes:
+async def handle(call: Call) -> bytes:
     """Answer with the committed offsets."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     if call.version < SEVERAL_GROUPS:
-        return respond(call, topics=_topics(call, request.group_id, request.topics))
+        return await respond(call, topics=await _topics(call, Pace(), request.group_id, request.topics))
+    pace = Pace()
     groups = [
-        {"group_id": group.group_id, "topics": _topics(call, group.group_id, group.topics)}
-        for group in dict.fromkeys(request.groups)  # once each: an answer cannot be made large by asking twice
+        {"group_id": group.group_id, "topics": await _topics(call, pace, group.group_id, group.topics)}
+        async for group in pace.once(request.groups)  # an answer cannot be made large by asking twice
     ]
-    return respond(call, groups=groups)
+    return await respond(call, groups=groups)
 
 
-def _topics(call: Call, group: str, topics: Iterable[Any] | None) -> list[dict[str, Any]]:
+async def _topics(call: Call, pace: Pace, group: str, topics: Iterable[Any] | None) -> list[dict[str, Any]]:
     """Give what a group has committed of some topics, or of all where none are named."""
-    fetch = call.engine.group_offsets.fetch
     if topics is None:
-        return _all_topics(call, fetch(call.caller, group))
+        return await _all_topics(call, group)
     answer = []
-    for topic in topics:
+    async for topic in pace.each(topics):
         name = topic_name(call, topic)
-        if name is None:
-            partitions = [
-                _partition(call, number, None) | {"error_code": ErrorCode.UNKNOWN_TOPIC_ID}
-                for number in topic.partition_indexes
-            ]
-        else:
-            found = fetch(call.caller, group, [TopicPartition(name, number) for number in topic.partition_indexes])
-            partitions = [
-                _partition(call, number, found[TopicPartition(name, number)]) for number in topic.partition_indexes
-            ]
+        partitions = [
+            _partition(call, number, None) | {"error_code": ErrorCode.UNKNOWN_TOPIC_ID}
+            if name is None
+            else _partition(call, number, _committed(call, group, TopicPartition(name, number)))
+            async for number in pace.each(topic.partition_indexes)
+        ]
         answer.append({**topic_key(topic), "partitions": partitions})
     return answer
 
 
-def _all_topics(call: Call, committed: dict[TopicPartition, OffsetAndMetadata | None]) -> list[dict[str, Any]]:
+def _committed(call: Call, group: str, partition: TopicPartition) -> OffsetAndMetadata | None:
+    return call.engine.group_offsets.fetch(call.caller, group, (partition,))[partition]
+
+
+async def _all_topics(call: Call, group: str) -> list[dict[str, Any]]:
     by_topic: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for (name, number), offset in committed.items():
-        by_topic[name].append(_partition(call, number, offset))
+    async for some in chunks(call.engine.group_offsets.partitions(call.caller, group)):
+        for (name, number), offset in call.engine.group_offsets.fetch(call.caller, group, some).items():
+            by_topic[name].append(_partition(call, number, offset))
     answer: list[dict[str, Any]] = []
-    for name, partitions in by_topic.items():
+    async for name, partitions in Pace().each(by_topic.items()):
         shape = call.engine.topic_shape(name)
         if call.version >= TOPIC_IDS:
             if shape is not None:

@@ -9,6 +9,7 @@
 import re
 from typing import Any
 
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
@@ -19,14 +20,15 @@ SHARE_FROM = 6
 _SHARE_KEY = re.compile(r".+:[\w-]{22}:[0-9]{1,10}", re.ASCII | re.DOTALL)
 
 
-def handle(call: Call) -> bytes:
+async def handle(call: Call) -> bytes:
     """Answer for one key or for many."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     key_type = getattr(request, "key_type", GROUP)
     if call.version < MANY_FROM:
-        return respond(call, **_coordinator(call, key_type, request.key))
-    found = [{"key": key, **_coordinator(call, key_type, key)} for key in request.coordinator_keys]
-    return respond(call, coordinators=found)
+        return await respond(call, **_coordinator(call, key_type, request.key))
+    keys = Pace().each(request.coordinator_keys)
+    found = [{"key": key, **_coordinator(call, key_type, key)} async for key in keys]
+    return await respond(call, coordinators=found)
 
 
 def _coordinator(call: Call, key_type: int, key: str) -> dict[str, Any]:

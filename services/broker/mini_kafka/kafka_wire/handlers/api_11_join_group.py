@@ -25,12 +25,12 @@ MILLISECOND = timedelta(milliseconds=1)
 
 async def handle(call: Call) -> bytes:
     """Join, and answer with the generation."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     try:
         joined = await call.engine.coordinator.join(call.caller, request.group_id, _wish(call, request))
     except BrokerError as error:
-        return _refuse(call, request.member_id, error)
-    return _answer(call, joined)
+        return await _refuse(call, request.member_id, error)
+    return await _answer(call, joined)
 
 
 def _wish(call: Call, request: Any) -> JoinWish:
@@ -51,10 +51,10 @@ def _wish(call: Call, request: Any) -> JoinWish:
     )
 
 
-def _refuse(call: Call, member_id: str, error: BrokerError) -> bytes:
+async def _refuse(call: Call, member_id: str, error: BrokerError) -> bytes:
     if isinstance(error, MemberIdRequired):
         member_id = error.member_id
-    return respond(
+    return await respond(
         call,
         error_code=group_code(error),
         generation_id=-1,
@@ -65,8 +65,8 @@ def _refuse(call: Call, member_id: str, error: BrokerError) -> bytes:
     )
 
 
-def _answer(call: Call, joined: Joined) -> bytes:
-    return respond(
+async def _answer(call: Call, joined: Joined) -> bytes:
+    return await respond(
         call,
         generation_id=joined.generation,
         protocol_type=joined.protocol_type,

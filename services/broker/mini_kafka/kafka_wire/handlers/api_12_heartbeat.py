@@ -10,13 +10,13 @@ from mini_kafka.kafka_wire.error_codes import ErrorCode, group_code
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
 
 
-def handle(call: Call) -> bytes:
+async def handle(call: Call) -> bytes:
     """Take note of a member."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     place = Place(request.member_id, request.generation_id, getattr(request, "group_instance_id", None))
     code = ErrorCode.NONE
     try:
         call.engine.coordinator.heartbeat(call.caller, request.group_id, place)
     except BrokerError as error:
         code = group_code(error)
-    return respond(call, error_code=code)
+    return await respond(call, error_code=code)

@@ -7,6 +7,7 @@
 
 from mini_kafka.core.errors import BrokerError, UnknownMember
 from mini_kafka.core.group_member import Leaver
+from mini_kafka.engine.pace import Pace, chunks
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, group_code
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
@@ -14,26 +15,29 @@ from mini_kafka.kafka_wire.kio_codec import read_request, respond
 SEVERAL_MEMBERS = 3
 
 
-def handle(call: Call) -> bytes:
+async def handle(call: Call) -> bytes:
     """Let members go, and say of each whether it went."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     several = call.version >= SEVERAL_MEMBERS
+    pace = Pace()
     leavers = (
-        [Leaver(member.member_id, member.group_instance_id) for member in request.members]
+        [Leaver(member.member_id, member.group_instance_id) async for member in pace.each(request.members)]
         if several
         else [Leaver(request.member_id)]
     )
-    try:
-        results = call.engine.coordinator.leave(call.caller, request.group_id, leavers)
-    except UnknownMember as error:  # there is no such group
-        results = [error] * len(leavers)
-    except BrokerError as error:
-        return respond(call, error_code=group_code(error), members=[])
-    codes = [ErrorCode.NONE if result is None else group_code(result) for result in results]
+    codes: list[ErrorCode] = []
+    async for some in chunks(leavers):
+        try:
+            results = call.engine.coordinator.leave(call.caller, request.group_id, some)
+        except UnknownMember as error:  # there is no such group
+            results = [error] * len(some)
+        except BrokerError as error:
+            return await respond(call, error_code=group_code(error), members=[])
+        codes += [ErrorCode.NONE if result is None else group_code(result) for result in results]
     if not several:
-        return respond(call, error_code=codes[0])
+        return await respond(call, error_code=codes[0])
     members = [
         {"member_id": leaver.member_id, "group_instance_id": leaver.instance_id, "error_code": code}
-        for leaver, code in zip(leavers, codes, strict=True)
+        async for leaver, code in pace.each(zip(leavers, codes, strict=True))
     ]
-    return respond(call, members=members)
+    return await respond(call, members=members)

@@ -15,16 +15,16 @@ NAMES_PROTOCOL = 5
 
 async def handle(call: Call) -> bytes:
     """Wait for the member's assignment, and answer with it."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     protocol = (getattr(request, "protocol_type", None), getattr(request, "protocol_name", None))
     if call.version >= NAMES_PROTOCOL and None in protocol:
-        return respond(call, error_code=ErrorCode.INCONSISTENT_GROUP_PROTOCOL, assignment=b"")
+        return await respond(call, error_code=ErrorCode.INCONSISTENT_GROUP_PROTOCOL, assignment=b"")
     place = Place(request.member_id, request.generation_id, getattr(request, "group_instance_id", None))
     assignments = {one.member_id: one.assignment for one in request.assignments}
     try:
         synced = await call.engine.coordinator.sync(call.caller, request.group_id, place, protocol, assignments)
     except BrokerError as error:
-        return respond(call, error_code=group_code(error), assignment=b"")
-    return respond(
+        return await respond(call, error_code=group_code(error), assignment=b"")
+    return await respond(
         call, protocol_type=synced.protocol_type, protocol_name=synced.protocol, assignment=synced.assignment
     )

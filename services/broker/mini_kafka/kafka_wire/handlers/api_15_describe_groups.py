@@ -11,6 +11,7 @@ only commits, has no members that Kafka's clients could show.
 from typing import Any
 
 from mini_kafka.core.errors import GroupNotFound
+from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.port import GroupDescription
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
@@ -23,14 +24,16 @@ NO_OPERATIONS = -(2**31)
 
 
 async def handle(call: Call) -> bytes:
-    """Describe the groups that are named."""
-    request = read_request(call.request)
+    """Describe the groups that are named, each once."""
+    request = await read_request(call.request)
     operations = GROUP_OPERATIONS if getattr(request, "include_authorized_operations", False) else NO_OPERATIONS
-    groups = [
-        {"group_id": name, "authorized_operations": operations, **await _describe(call, name)}
-        for name in dict.fromkeys(request.groups)  # once each: an answer cannot be made large by asking twice
-    ]
-    return respond(call, groups=groups)
+    pace = Pace()
+    groups = []
+    async for name in pace.once(request.groups):  # an answer cannot be made large by asking twice
+        group = await _describe(call, name)
+        groups.append({"group_id": name, "authorized_operations": operations, **group})
+        await pace.step(len(group["members"]))
+    return await respond(call, groups=groups)
 
 
 async def _describe(call: Call, name: str) -> dict[str, Any]:

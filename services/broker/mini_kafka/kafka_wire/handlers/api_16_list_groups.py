@@ -6,6 +6,7 @@ all others are of type `classic`, with the protocol type of their members or non
 - 4 may ask for some states only, 5 for some types; capitals do not count.
 """
 
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
 
@@ -14,11 +15,11 @@ CLASSIC, SHARE = "classic", "share"
 
 async def handle(call: Call) -> bytes:
     """List the groups that are asked for."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     states = {state.lower() for state in getattr(request, "states_filter", ())}
     types = {kind.lower() for kind in getattr(request, "types_filter", ())}
     groups = []
-    for group in await call.engine.list_groups(call.caller):
+    async for group in Pace().each(await call.engine.list_groups(call.caller)):
         kind = SHARE if group.kind == "shared" else CLASSIC
         if states and group.state.lower() not in states:
             continue
@@ -28,4 +29,4 @@ async def handle(call: Call) -> bytes:
         groups.append(
             {"group_id": group.name, "protocol_type": protocol_type, "group_state": group.state, "group_type": kind}
         )
-    return respond(call, groups=groups)
+    return await respond(call, groups=groups)

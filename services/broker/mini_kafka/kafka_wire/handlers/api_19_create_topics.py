@@ -6,7 +6,6 @@
 - 5 answers with the topic's configs, 7 with its id (KIP-516), which a topic that was only checked has not.
 """
 
-from collections import Counter
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError, InvalidPartitions
@@ -14,7 +13,7 @@ from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.config_answers import BrokerConfigs, topic_entries
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
+from mini_kafka.kafka_wire.kio_codec import read_request, respond
 from mini_kafka.kafka_wire.primitives import NO_ID
 
 DEFAULT = -1
@@ -32,11 +31,11 @@ class _Refused(Exception):
 
 async def handle(call: Call) -> bytes:
     """Make the topics, one after the other."""
-    request, defaults = read_request(call.request), call.broker_configs
-    counts = Counter(topic.name for topic in request.topics)
+    request, defaults = await read_request(call.request), call.broker_configs
+    counts = await Pace().count(topic.name for topic in request.topics)
     results = []
     pace = Pace(TOPICS_AT_ONCE)
-    for name, topic in {topic.name: topic for topic in request.topics}.items():
+    for name, topic in {topic.name: topic async for topic in Pace().each(request.topics)}.items():
         await pace.step()
         try:
             _check_once(name, counts[name])
@@ -45,9 +44,7 @@ async def handle(call: Call) -> bytes:
             results.append(_refusal(name, kafka_code(error), str(error)))
         except _Refused as error:
             results.append(_refusal(name, error.code, str(error)))
-    if len(results) > TOPICS_AT_ONCE:
-        return await respond_aside(call, topics=results)
-    return respond(call, topics=results)
+    return await respond(call, topics=results)
 
 
 async def _create(call: Call, topic: Any, defaults: BrokerConfigs, *, validate_only: bool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mini_kafka.engine.log_port import TopicShape
 from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
+from mini_kafka.kafka_wire.kio_codec import read_request, respond
 from mini_kafka.kafka_wire.primitives import NO_ID
 
 Named = tuple[str | None, UUID | None]
@@ -26,30 +26,26 @@ TOPICS_AT_ONCE = 50
 
 async def handle(call: Call) -> bytes:
     """Delete the topics, one after the other."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     if call.version < IDS_FROM:
-        wanted = [(name, None) for name in request.topic_names]
+        named: Iterable[Named] = ((name, None) for name in request.topic_names)
     else:
-        wanted = [(topic.name, topic.topic_id) for topic in request.topics]
-    pace = Pace(TOPICS_AT_ONCE)
-    responses = []
-    for named in _by_topic(call, wanted):
-        await pace.step()
-        responses.append(await _delete(call, *named))
-    if len(responses) > TOPICS_AT_ONCE:
-        return await respond_aside(call, responses=responses)
-    return respond(call, responses=responses)
+        named = ((topic.name, topic.topic_id) for topic in request.topics)
+    wanted = Pace(TOPICS_AT_ONCE).each(await _by_topic(call, named))
+    responses = [await _delete(call, *topic) async for topic in wanted]
+    return await respond(call, responses=responses)
 
 
-def _by_topic(call: Call, wanted: Iterable[Named]) -> list[tuple[str | None, UUID | None, int]]:
+async def _by_topic(call: Call, wanted: Iterable[Named]) -> list[tuple[str | None, UUID | None, int]]:
     """Give each topic once, with the name or the id that it came by, or both, and how often it came."""
+    pace = Pace()
     named: dict[object, list[Named]] = {}
-    for name, topic_id in wanted:
+    async for name, topic_id in pace.each(wanted):
         shape = _shape(call, name, topic_id)
         named.setdefault(shape.topic_id if shape else (name, topic_id), []).append((name, topic_id))
     return [
         (next((name for name, _ in same if name), same[0][0]), next((it for _, it in same if it), None), len(same))
-        for same in named.values()
+        async for same in pace.each(named.values())
     ]
 
 

@@ -5,22 +5,27 @@
 """
 
 from mini_kafka.core.errors import BrokerError
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
 
 
-def handle(call: Call) -> Answer:
+async def handle(call: Call) -> Answer:
     """Delete, partition by partition."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
+    pace = Pace()
     topics = [
         {
             "name": topic.name,
-            "partitions": [_delete(call, topic.name, part.partition_index, part.offset) for part in topic.partitions],
+            "partitions": [
+                _delete(call, topic.name, part.partition_index, part.offset)
+                async for part in pace.each(topic.partitions)
+            ],
         }
-        for topic in request.topics
+        async for topic in pace.each(request.topics)
     ]
-    return respond(call, topics=topics)
+    return await respond(call, topics=topics)
 
 
 def _delete(call: Call, topic: str, partition: int, offset: int) -> dict[str, int]:

@@ -13,9 +13,9 @@ from mini_kafka.kafka_wire.kio_codec import read_request, respond
 NONE = -1
 
 
-def handle(call: Call) -> Answer:
+async def handle(call: Call) -> Answer:
     """Give a new id."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     has_id = getattr(request, "producer_id", NONE) != NONE
     has_epoch = getattr(request, "producer_epoch", NONE) != NONE
     if request.transactional_id == "" or has_id is not has_epoch:
@@ -23,7 +23,7 @@ def handle(call: Call) -> Answer:
     elif request.transactional_id is not None:
         code = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
     else:
-        return respond(
+        return await respond(
             call, error_code=ErrorCode.NONE, producer_id=call.engine.raw_log.new_producer_id(), producer_epoch=0
         )
-    return respond(call, error_code=code, producer_id=NONE, producer_epoch=NONE)
+    return await respond(call, error_code=code, producer_id=NONE, producer_epoch=NONE)

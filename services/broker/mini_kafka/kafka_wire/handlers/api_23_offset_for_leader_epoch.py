@@ -7,6 +7,7 @@
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
@@ -14,14 +15,18 @@ from mini_kafka.kafka_wire.kio_codec import read_request, respond
 UNKNOWN = -1
 
 
-def handle(call: Call) -> Answer:
+async def handle(call: Call) -> Answer:
     """Answer for each partition."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
+    pace = Pace()
     topics = [
-        {"topic": topic.topic, "partitions": [_end_of_epoch(call, topic.topic, part) for part in topic.partitions]}
-        for topic in request.topics
+        {
+            "topic": topic.topic,
+            "partitions": [_end_of_epoch(call, topic.topic, part) async for part in pace.each(topic.partitions)],
+        }
+        async for topic in pace.each(request.topics)
     ]
-    return respond(call, topics=topics)
+    return await respond(call, topics=topics)
 
 
 def _end_of_epoch(call: Call, topic: str, asked: Any) -> dict[str, int]:

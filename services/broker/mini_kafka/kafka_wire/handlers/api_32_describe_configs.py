@@ -7,7 +7,6 @@
 - Groups and client metrics have no configs of their own here, and loggers' levels are not Kafka's affair.
 """
 
-from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError
@@ -25,29 +24,18 @@ from mini_kafka.kafka_wire.config_answers import (
     topic_entries,
 )
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
+from mini_kafka.kafka_wire.kio_codec import read_request, respond
 
 RESOURCES_AT_ONCE = 5
 """Resources, of 33 configs each, that are described before others get their turn: a few milliseconds."""
 
 
-def handle(call: Call) -> bytes | Awaitable[bytes]:
-    """Describe each resource by itself; many of them in slices."""
-    request, configs = read_request(call.request), call.broker_configs
-    resources = list(dict.fromkeys(request.resources))  # once each: an answer cannot be made large by asking twice
-    if len(resources) > RESOURCES_AT_ONCE:
-        return _describe_many(call, request, resources, configs)
-    results = [_describe(call, resource, request, configs) for resource in resources]
-    return respond(call, results=results)
-
-
-async def _describe_many(call: Call, request: Any, resources: Sequence[Any], configs: BrokerConfigs) -> bytes:
-    pace = Pace(RESOURCES_AT_ONCE)
-    results = []
-    for resource in resources:
-        await pace.step()
-        results.append(_describe(call, resource, request, configs))
-    return await respond_aside(call, results=results)
+async def handle(call: Call) -> bytes:
+    """Describe each resource by itself, and once: an answer cannot be made large by asking twice."""
+    request, configs = await read_request(call.request), call.broker_configs
+    resources = Pace(RESOURCES_AT_ONCE).once(request.resources)
+    results = [_describe(call, resource, request, configs) async for resource in resources]
+    return await respond(call, results=results)
 
 
 def _describe(call: Call, resource: Any, request: Any, configs: BrokerConfigs) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from mini_kafka.kafka_wire.kio_codec import read_request
 
 async def handle(call: Call) -> bytes:
     """Replace the configs of topics and of the broker."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
 
     async def replace(target: str | Scope, configs: Sequence[tuple[str, Any]]) -> None:
         values = {name: config.value for name, config in configs}

@@ -7,6 +7,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
@@ -14,18 +15,18 @@ from mini_kafka.kafka_wire.kio_codec import read_request, respond
 DIRECTORY = "memory"
 
 
-def handle(call: Call) -> Answer:
+async def handle(call: Call) -> Answer:
     """List the partitions of the only directory."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     log = call.engine.raw_log
-    return respond(
+    return await respond(
         call,
         error_code=ErrorCode.NONE,
         results=[
             {
                 "error_code": ErrorCode.NONE,
                 "log_dir": DIRECTORY,
-                "topics": _topics(call, request.topics),
+                "topics": await _topics(call, request.topics),
                 "total_bytes": log.memory_limit,
                 "usable_bytes": max(log.memory_limit - log.memory_used, 0),
             }
@@ -33,11 +34,12 @@ def handle(call: Call) -> Answer:
     )
 
 
-def _topics(call: Call, asked: Sequence[Any] | None) -> list[dict[str, Any]]:
-    wanted = None if asked is None else {(topic.topic, number) for topic in asked for number in topic.partitions}
+async def _topics(call: Call, asked: Sequence[Any] | None) -> list[dict[str, Any]]:
+    pace = Pace()
+    wanted = {(topic.topic, number) for topic in asked or () async for number in pace.each(topic.partitions)}
     partitions: dict[str, list[dict[str, Any]]] = {}
-    for size in call.engine.raw_log.sizes(call.caller):
-        if wanted is None or (size.topic, size.partition) in wanted:
+    async for size in pace.each(call.engine.raw_log.sizes(call.caller)):
+        if asked is None or (size.topic, size.partition) in wanted:
             partitions.setdefault(size.topic, []).append(
                 {
                     "partition_index": size.partition,

@@ -4,14 +4,13 @@
 - With `validate_only` nothing is made.
 """
 
-from collections import Counter
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError
 from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
+from mini_kafka.kafka_wire.kio_codec import read_request, respond
 
 TOPICS_AT_ONCE = 50
 """Topics that grow before others get their turn: a few milliseconds."""
@@ -19,22 +18,20 @@ TOPICS_AT_ONCE = 50
 
 async def handle(call: Call) -> bytes:
     """Grow the topics, one after the other."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     code: ErrorCode
     message: str | None
-    counts = Counter(topic.name for topic in request.topics)
+    counts = await Pace().count(topic.name for topic in request.topics)
     results = []
     pace = Pace(TOPICS_AT_ONCE)
-    for name, topic in {topic.name: topic for topic in request.topics}.items():
+    for name, topic in {topic.name: topic async for topic in Pace().each(request.topics)}.items():
         await pace.step()
         if counts[name] > 1:
             code, message = ErrorCode.INVALID_REQUEST, f"topic {name!r} is there {counts[name]} times: name it once"
         else:
             code, message = await _grow(call, topic, validate_only=request.validate_only)
         results.append({"name": name, "error_code": code, "error_message": message})
-    if len(results) > TOPICS_AT_ONCE:
-        return await respond_aside(call, results=results)
-    return respond(call, results=results)
+    return await respond(call, results=results)
 
 
 async def _grow(call: Call, topic: Any, *, validate_only: bool) -> tuple[ErrorCode, str | None]:

@@ -6,21 +6,27 @@
 
 from typing import Any
 
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
 
 
-def handle(call: Call) -> Answer:
+async def handle(call: Call) -> Answer:
     """Answer that each leader stays."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
+    pace = Pace()
     results = [
-        {"topic": topic.topic, "partition_result": [_result(call, topic.topic, number) for number in topic.partitions]}
-        for topic in request.topic_partitions or ()
+        {
+            "topic": topic.topic,
+            "partition_result": [_result(call, topic.topic, number) async for number in pace.each(topic.partitions)],
+        }
+        async for topic in pace.each(request.topic_partitions or ())
     ]
     if request.topic_partitions is None:
-        results = [{"topic": shape.name, "partition_result": []} for shape in call.engine.topic_shapes()]
-    return respond(call, error_code=ErrorCode.NONE, replica_election_results=results)
+        shapes = pace.each(call.engine.topic_shapes())
+        results = [{"topic": shape.name, "partition_result": []} async for shape in shapes]
+    return await respond(call, error_code=ErrorCode.NONE, replica_election_results=results)
 
 
 def _result(call: Call, topic: str, partition: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from mini_kafka.kafka_wire.kio_codec import read_request
 
 async def handle(call: Call) -> bytes:
     """Change configs of topics and of the broker."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
 
     async def change(target: str | Scope, configs: Sequence[tuple[str, Any]]) -> None:
         changes = [ConfigChange(name, _operation(config), config.value or "") for name, config in configs]

@@ -5,7 +5,7 @@ from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
 
 
-def handle(call: Call) -> Answer:
+async def handle(call: Call) -> Answer:
     """Answer with nothing."""
-    read_request(call.request)
-    return respond(call, error_code=ErrorCode.NONE, topics=[])
+    await read_request(call.request)
+    return await respond(call, error_code=ErrorCode.NONE, topics=[])

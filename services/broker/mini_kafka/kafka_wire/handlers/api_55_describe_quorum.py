@@ -6,6 +6,7 @@
 
 from typing import Any
 
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
@@ -14,19 +15,22 @@ from mini_kafka.kafka_wire.primitives import NO_ID
 METADATA_TOPIC = "__cluster_metadata"
 
 
-def handle(call: Call) -> Answer:
+async def handle(call: Call) -> Answer:
     """Answer for the metadata log."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
+    pace = Pace()
     topics = [
         {
             "topic_name": topic.topic_name,
-            "partitions": [_partition(call, topic.topic_name, part.partition_index) for part in topic.partitions],
+            "partitions": [
+                _partition(call, topic.topic_name, part.partition_index) async for part in pace.each(topic.partitions)
+            ],
         }
-        for topic in request.topics
+        async for topic in pace.each(request.topics)
     ]
     address = call.connection.advertised
     listener = {"name": "CONTROLLER", "host": address.host, "port": address.port}
-    return respond(
+    return await respond(
         call,
         error_code=ErrorCode.NONE,
         error_message="",

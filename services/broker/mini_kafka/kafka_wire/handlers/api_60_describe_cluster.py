@@ -14,22 +14,22 @@ from mini_kafka.kafka_wire.operations import CLUSTER_OPERATIONS
 BROKERS, CONTROLLERS = 1, 2
 
 
-def handle(call: Call) -> bytes:
+async def handle(call: Call) -> bytes:
     """Answer with the one broker."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     connection = call.connection
     asks_operations = request.include_cluster_authorized_operations
     endpoint_type = getattr(request, "endpoint_type", BROKERS)
     if endpoint_type != BROKERS:
         is_known = endpoint_type == CONTROLLERS
-        return respond(
+        return await respond(
             call,
             error_code=ErrorCode.MISMATCHED_ENDPOINT_TYPE if is_known else ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
             error_message=f"this port belongs to a broker: ask it for brokers ({BROKERS}), not for {endpoint_type}",
             cluster_id=connection.identity.cluster_id,
             brokers=[],
         )
-    return respond(
+    return await respond(
         call,
         cluster_id=connection.identity.cluster_id,
         controller_id=connection.identity.node_id,

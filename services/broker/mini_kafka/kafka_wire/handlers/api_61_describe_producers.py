@@ -3,6 +3,7 @@
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
@@ -10,20 +11,22 @@ from mini_kafka.kafka_wire.kio_codec import read_request, respond
 NO_TRANSACTION = -1
 
 
-def handle(call: Call) -> Answer:
+async def handle(call: Call) -> Answer:
     """Answer for each partition."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
+    pace = Pace()
     wanted: dict[str, dict[int, None]] = {}  # once each: an answer cannot be made large by asking twice
-    for topic in request.topics:
-        wanted.setdefault(topic.name, {}).update(dict.fromkeys(topic.partition_indexes))
+    async for topic in pace.each(request.topics):
+        async for number in pace.each(topic.partition_indexes):
+            wanted.setdefault(topic.name, {})[number] = None
     topics = [
         {
-            "name": topic,
-            "partitions": [_partition(call, topic, number) for number in numbers],
+            "name": name,
+            "partitions": [_partition(call, name, number) async for number in pace.each(numbers)],
         }
-        for topic, numbers in wanted.items()
+        async for name, numbers in pace.each(wanted.items())
     ]
-    return respond(call, topics=topics)
+    return await respond(call, topics=topics)
 
 
 def _partition(call: Call, topic: str, partition: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ It is here for its refusal: tools ask for every group in this way first, and go 
 told that it is a classic one.
 """
 
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from mini_kafka.kafka_wire.kio_codec import read_request, respond
@@ -11,7 +12,7 @@ from mini_kafka.kafka_wire.kio_codec import read_request, respond
 
 async def handle(call: Call) -> bytes:
     """Refuse each group as one that is not of this protocol, or not there."""
-    request = read_request(call.request)
+    request = await read_request(call.request)
     known = {group.name for group in await call.engine.list_groups(call.caller)}
     groups = [
         {
@@ -23,6 +24,6 @@ async def handle(call: Call) -> bytes:
             "members": [],
             "authorized_operations": -(2**31),
         }
-        for name in request.group_ids
+        async for name in Pace().each(request.group_ids)
     ]
-    return respond(call, groups=groups)
+    return await respond(call, groups=groups)

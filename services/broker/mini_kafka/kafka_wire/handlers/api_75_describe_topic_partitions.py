@@ -5,48 +5,45 @@
 - A cursor whose topic is gone goes on at the next one; where topics are named, it has to be one of them.
 """
 
-from collections.abc import Awaitable
+from heapq import merge
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError
 from mini_kafka.core.topic import check_name
 from mini_kafka.engine.log_port import TopicShape
+from mini_kafka.engine.pace import Pace, chunks
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond, respond_aside
+from mini_kafka.kafka_wire.kio_codec import read_request, respond
 from mini_kafka.kafka_wire.operations import TOPIC_OPERATIONS
 
 MAX_PARTITIONS = 2000
 """What a page holds at most: Kafka's max.request.partition.size.limit."""
 
-INLINE_ENTRIES = 100
-"""A page with more topics and partitions is written on a thread: the loop needs a few milliseconds for these."""
+
+async def handle(call: Call) -> bytes:
+    """Answer with one page."""
+    return await respond(call, **await _page(call, await read_request(call.request)))
 
 
-def handle(call: Call) -> bytes | Awaitable[bytes]:
-    """Answer with one page; a long one is written aside."""
-    page = _page(call)
-    if sum(len(topic["partitions"]) for topic in page["topics"]) + len(page["topics"]) > INLINE_ENTRIES:
-        return respond_aside(call, **page)
-    return respond(call, **page)
-
-
-def _page(call: Call) -> dict[str, Any]:
-    request = read_request(call.request)
-    names = sorted({topic.name for topic in request.topics})
+async def _page(call: Call, request: Any) -> dict[str, Any]:
+    pace = Pace()
+    sorted_parts = [sorted({topic.name for topic in some}) async for some in chunks(request.topics)]
+    names = list(dict.fromkeys([name async for name in pace.each(merge(*sorted_parts))]))
     if not names:
-        names = [shape.name for shape in call.engine.topic_shapes()]
+        names = [shape.name async for shape in pace.each(call.engine.topic_shapes())]
     first = 0
     if request.cursor is not None:
         is_unnamed = bool(request.topics) and request.cursor.topic_name not in names
         if is_unnamed or request.cursor.partition_index < 0:
-            return _refused(names)
+            return await _refused(pace, names)
         first = request.cursor.partition_index
         names = [name for name in names if name >= request.cursor.topic_name]
         first = first if names[:1] == [request.cursor.topic_name] else 0
     left = min(max(request.response_partition_limit, 1), MAX_PARTITIONS)
     topics: list[dict[str, Any]] = []
     for name in names:
+        await pace.step()
         shape = call.engine.topic_shape(name)
         if left == 0 and (shape is not None or not topics):
             return {"topics": topics, "next_cursor": {"topic_name": name, "partition_index": 0}}
@@ -94,6 +91,8 @@ def _missing(name: str) -> dict[str, Any]:
     return {"error_code": code, "name": name, "partitions": [], "topic_authorized_operations": TOPIC_OPERATIONS}
 
 
-def _refused(names: list[str]) -> dict[str, Any]:
-    refused = [{"error_code": ErrorCode.INVALID_REQUEST, "name": name, "partitions": []} for name in names]
+async def _refused(pace: Pace, names: list[str]) -> dict[str, Any]:
+    refused = [
+        {"error_code": ErrorCode.INVALID_REQUEST, "name": name, "partitions": []} async for name in pace.each(names)
+    ]
     return {"topics": refused, "next_cursor": None}

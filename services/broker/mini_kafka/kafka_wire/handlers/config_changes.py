@@ -11,6 +11,7 @@ from typing import Any
 from mini_kafka.core.errors import BrokerError, InvalidConfig
 from mini_kafka.core.topic import check_name
 from mini_kafka.core.topic_defaults import Scope
+from mini_kafka.engine.pace import Pace
 from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.config_answers import BROKER, TOPIC, is_broker_config, topic_names
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
@@ -18,6 +19,10 @@ from mini_kafka.kafka_wire.kio_codec import respond
 
 Change = Callable[[str | Scope, Sequence[tuple[str, Any]]], Awaitable[None]]
 """Changes a topic, or the defaults of all: the configs come with the name that the topics have for them."""
+RESOURCES_AT_ONCE = 20
+"""Resources that are changed before others get their turn: a millisecond or two."""
+MAX_CHANGES = 1000
+"""How many configs of one resource may be changed at once: many times those that there are."""
 
 
 class NotAChange(Exception):
@@ -26,9 +31,9 @@ class NotAChange(Exception):
 
 async def answer(call: Call, request: Any, change: Change) -> bytes:
     """Change each resource by itself."""
-    counts = Counter((resource.resource_type, resource.resource_name) for resource in request.resources)
+    counts = await Pace().count((resource.resource_type, resource.resource_name) for resource in request.resources)
     responses = []
-    for resource in request.resources:
+    async for resource in Pace(RESOURCES_AT_ONCE).each(request.resources):
         code, message = ErrorCode.NONE, ""
         try:
             _check_resource(resource, counts[resource.resource_type, resource.resource_name])
@@ -48,7 +53,7 @@ async def answer(call: Call, request: Any, change: Change) -> bytes:
                 "resource_name": resource.resource_name,
             }
         )
-    return respond(call, responses=responses)
+    return await respond(call, responses=responses)
 
 
 def _check_resource(resource: Any, count: int) -> None:
@@ -60,6 +65,8 @@ def _check_resource(resource: Any, count: int) -> None:
         if not resource.resource_name:
             raise NotAChange("the defaults for all topics are the broker's configs: name a topic or a broker")
         check_name(resource.resource_name)
+    if len(resource.configs) > MAX_CHANGES:
+        raise NotAChange(f"{len(resource.configs)} configs are to be changed: name each once")
     nulls = [config.name for config in resource.configs if config.value is None and not _deletes(config)]
     if nulls:
         raise NotAChange(f"{nulls[0]} has no value")

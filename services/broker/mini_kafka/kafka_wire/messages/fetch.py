@@ -1,6 +1,7 @@
 """Fetch by hand: a request's body read, a response's written in pieces, in versions 4 to 18."""
 
 import struct
+import sys
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -42,13 +43,16 @@ class FetchRequest(NamedTuple):
     forgotten: Sequence[tuple[TopicKey, int]]
 
 
-def read_request(body: memoryview, version: int, max_elements: int = MAX_ELEMENTS) -> FetchRequest:
+def read_request(
+    body: memoryview, version: int, max_elements: int = MAX_ELEMENTS, at_once: int = sys.maxsize
+) -> FetchRequest:
     """Read a request's body.
 
     Raises:
         WireError: it is not what this version says, or it names too many partitions.
+        TooMuchAtOnce: it names more than `at_once` topics and partitions.
     """
-    reader = Reader(body, max_elements=max_elements)
+    reader = Reader(body, max_elements=max_elements, at_once=at_once)
     flexible = version >= 12
     replica_id = reader.int32() if version <= 14 else NO_REPLICA
     max_wait_ms, min_bytes, max_bytes, isolation = reader.numbers(_SIZES)

@@ -4,6 +4,7 @@ Partitions look alike but for their number: one leader, one replica, epoch 0. So
 for all topics with as many.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,13 +48,16 @@ class TopicMetadata(NamedTuple):
     operations: int = NOT_ASKED
 
 
-def read_request(body: memoryview, version: int, max_elements: int = MAX_ELEMENTS) -> MetadataRequest:
+def read_request(
+    body: memoryview, version: int, max_elements: int = MAX_ELEMENTS, at_once: int = sys.maxsize
+) -> MetadataRequest:
     """Read a request.
 
     Raises:
         WireError: it is none of this version.
+        TooMuchAtOnce: it names more than `at_once` topics.
     """
-    reader, flexible = Reader(body, max_elements=max_elements), version >= FLEXIBLE_FROM
+    reader, flexible = Reader(body, max_elements=max_elements, at_once=at_once), version >= FLEXIBLE_FROM
 
     def topic() -> WantedTopic:
         topic_id = reader.uuid() if version >= 10 else NO_ID

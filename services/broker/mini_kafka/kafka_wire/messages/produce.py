@@ -4,6 +4,7 @@ The records of a request stay views into its bytes: whoever keeps them copies th
 """
 
 import struct
+import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -36,13 +37,16 @@ class ProduceRequest(NamedTuple):
     topics: Sequence[tuple[TopicKey, Sequence[tuple[int, memoryview]]]]
 
 
-def read_request(body: memoryview, version: int, max_elements: int = MAX_ELEMENTS) -> ProduceRequest:
+def read_request(
+    body: memoryview, version: int, max_elements: int = MAX_ELEMENTS, at_once: int = sys.maxsize
+) -> ProduceRequest:
     """Read a request's body; the records stay views into it.
 
     Raises:
         WireError: it is not what this version says, or it names too many partitions.
+        TooMuchAtOnce: it names more than `at_once` topics and partitions.
     """
-    reader = Reader(body, max_elements=max_elements)
+    reader = Reader(body, max_elements=max_elements, at_once=at_once)
     flexible = version >= 9
     reader.nullable_string(flexible=flexible)  # the transactional id: the batches say themselves what they belong to
     acks, _ = reader.numbers(_ACKS_AND_TIMEOUT)  # how long to wait for replicas, which there are not
