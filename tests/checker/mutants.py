@@ -3,7 +3,7 @@
 A patch is as plausible a bug as can be had in a few lines. Most happen now and then only: the broker mostly works.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
 
@@ -21,6 +21,7 @@ from mini_kafka.engine.appender import Appender
 from mini_kafka.engine.dead_letters import DeadLetters
 from mini_kafka.engine.port import Appended, PartitionDescription, Read
 from mini_kafka.engine.reader import Reader
+from mini_kafka.engine.rows import rows
 from tests.checker.violations import Rule
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -132,10 +133,13 @@ def lets_the_watermark_fall(patch: pytest.MonkeyPatch) -> None:
     """Show a high watermark that is one too low."""
     now = now_and_then(7)
 
-    def describe(partition: int, log_start_offset: int, high_watermark: int) -> PartitionDescription:
-        return PartitionDescription(partition, log_start_offset, max(high_watermark - now(), 0))
+    def mutated_rows(kind: type[PartitionDescription], *columns: Iterable[int]) -> list[PartitionDescription]:
+        return [
+            described._replace(high_watermark=max(described.high_watermark - now(), 0))
+            for described in rows(kind, *columns)
+        ]
 
-    patch.setattr(descriptions, "PartitionDescription", describe)
+    patch.setattr(descriptions, "rows", mutated_rows)
 
 
 def hands_out_what_is_held(patch: pytest.MonkeyPatch) -> None:
