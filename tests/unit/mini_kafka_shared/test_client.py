@@ -15,7 +15,6 @@ from mini_kafka_shared.client import (
     DEFAULT_RETRY_AFTER_S,
     BrokerClient,
     BrokerUnavailable,
-    NotOnCluster,
     NotRegistered,
     Overloaded,
     Refused,
@@ -397,14 +396,3 @@ def test_a_name_that_the_contract_forbids_is_not_sent() -> None:
         client_of(broker).register_topic("..")
 
     assert broker.options == {}
-
-
-def test_a_batch_without_a_number_names_no_producer_and_a_gateway_that_takes_none_is_told_apart() -> None:
-    broker = FakeBroker(501, {"detail": "Producer-Seq cannot be had", "code": "NOT_ON_CLUSTER"})
-
-    with pytest.raises(NotOnCluster):
-        client_of(broker).produce("t", [TextRecord(value="v")], producer_id="p", sequence=0)
-
-    broker = FakeBroker(body={"records": [{"partition": 0, "offset": 0}]})
-    client_of(broker).produce("t", [TextRecord(value="v")], producer_id="p", sequence=None)
-    assert not {"Producer-Id", "Producer-Seq"} & broker.request.headers.keys()
