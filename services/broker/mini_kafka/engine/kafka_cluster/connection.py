@@ -7,7 +7,7 @@ ours. What it raises becomes the core's errors here. Knows neither topics nor gr
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from hashlib import sha256
 from itertools import count
@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, admin_config
 from mini_kafka.engine.kafka_cluster.cluster_errors import ALL_AWAY, of_exception
+from mini_kafka.engine.kafka_cluster.daemon_threads import DaemonThreads
 
 PROBE_S = 3.0
 """How often the cluster is asked whether it is there, while it is: so late /readyz learns that it is not."""
@@ -81,8 +82,8 @@ class Connection:
         self._last_error = ""
         self._warned = False
         self._cluster_id = ""
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cluster")
-        self._probe_thread = ThreadPoolExecutor(1, thread_name_prefix="probe")
+        self._threads = DaemonThreads(THREADS, "cluster")
+        self._probe_thread = DaemonThreads(1, "probe")
         self._probing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -95,8 +96,7 @@ class Connection:
             self._probing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._probing
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._probe_thread.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     @property
     def epoch(self) -> str:
@@ -122,7 +122,7 @@ class Connection:
             BrokerError: what the cluster answered, or that it did not.
         """
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await self._threads.run(work)
         except KafkaException as error:
             raise of_exception(error, named) from error
 
@@ -139,7 +139,7 @@ class Connection:
     async def _look(self) -> None:
         """Ask the cluster who it is, and log when that changes."""
         try:
-            cluster = await asyncio.get_running_loop().run_in_executor(self._probe_thread, self._ask_any_node)
+            cluster = await self._probe_thread.run(self._ask_any_node)
         except KafkaException as error:
             self._hear()
             was_there = not self.trouble
