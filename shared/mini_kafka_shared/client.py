@@ -8,6 +8,7 @@ but the open connection. Whatever goes wrong is one of these:
     ├── Overloaded           429 or 503: the broker asks to come back after `retry_after_s`
     └── Refused              another 4xx, or 501: the same request would be refused again
         ├── NotRegistered    404: a topic or a consumer that the broker does not know, for instance after a restart
+        ├── NotOnCluster     501: the broker is a gateway to a Kafka cluster, which has no such thing
         └── HeldElsewhere    421: another gateway of the cluster holds a lock, and may be reached by its name
 """
 
@@ -58,6 +59,7 @@ from mini_kafka_shared.schemas_v1 import (
 
 GATEWAY = "Mini-Kafka-Gateway"
 """Names the gateway of a Kafka cluster that gave locks, so that a proxy can send what concerns them there."""
+NOT_ON_CLUSTER = "NOT_ON_CLUSTER"
 DEFAULT_RETRY_AFTER_S = 1.0
 """The wait after an overload whose `Retry-After` is missing, or is a date, which the broker never sends."""
 
@@ -90,6 +92,10 @@ class Refused(BrokerClientError):
 
 class NotRegistered(Refused):
     """The broker does not know this topic or consumer."""
+
+
+class NotOnCluster(Refused):
+    """The broker is a gateway to a Kafka cluster, which has no such thing as this request asks for."""
 
 
 class HeldElsewhere(Refused):
@@ -159,7 +165,7 @@ class BrokerClient:
         return None if response.status_code == requests.codes.no_content else self._read(response, Message)
 
     def produce(
-        self, topic: str, records: Sequence[TextRecord], *, producer_id: str, sequence: int
+        self, topic: str, records: Sequence[TextRecord], *, producer_id: str, sequence: int | None
     ) -> list[RecordPlace]:
         """Append records, all of them or none; the answer holds the place of each.
 
@@ -169,12 +175,14 @@ class BrokerClient:
             topic: created if it is missing, where the broker does that.
             records: what to append.
             producer_id: a name that nobody else uses, and no earlier run did.
-            sequence: the request's number in this topic; the first is 0.
+            sequence: the request's number in this topic; the first is 0. None where the broker takes none, as a
+                gateway to a Kafka cluster: a repeat then appends again.
 
         Raises:
             NotRegistered: the topic is missing, and the broker does not create it by itself.
+            NotOnCluster: it takes no numbers.
         """
-        headers = {"Producer-Id": producer_id, "Producer-Seq": str(sequence)}
+        headers = {} if sequence is None else {"Producer-Id": producer_id, "Producer-Seq": str(sequence)}
         body = ProduceRequest(records=list(records))
         response = self._request("POST", f"/v1/topics/{topic}/records", body, headers=headers)
         return self._read(response, Produced).records
@@ -315,6 +323,8 @@ class BrokerClient:
             return NotRegistered(status, code, detail)
         if status == requests.codes.misdirected_request and GATEWAY in response.headers:
             return HeldElsewhere(status, code, detail, response.headers[GATEWAY])
+        if status == requests.codes.not_implemented and code == NOT_ON_CLUSTER:
+            return NotOnCluster(status, code, detail)
         if 400 <= status < 500 or status == requests.codes.not_implemented:
             return Refused(status, code, detail)
         return BrokerUnavailable(f"the broker at {self.url} answered {status}: {detail}")

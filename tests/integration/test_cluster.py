@@ -142,15 +142,39 @@ def test_a_lock_is_settled_at_the_gateway_that_gave_it_and_the_proxy_finds_that_
     assert (settled.status_code, settled.json()["accepted"]) == (200, 1)
 
 
+def test_the_producer_sends_batches_to_a_gateway(cluster: Cluster) -> None:
+    said = cluster.compose(
+        "run", "--rm", "--no-deps", "-T", "producer", "--topic", "batches", "--batch", "10", "--count", "25"
+    )
+
+    assert len(re.findall(r"^sent  batches@\d+", said, re.MULTILINE)) == 25
+    assert "sent 25 messages to batches" in said
+
+
 def test_a_kafka_node_that_is_killed_holds_nobody_up_and_comes_back(cluster: Cluster) -> None:
     node = cluster.container("kafka-3")
+    clients = gateways_of(cluster)
+    offsets = {"offsets": [{"topic": "demo", "partition": 0, "offset": 0}]}
+    begun = [inspect(gateway)["State"]["StartedAt"] for gateway in cluster.containers("broker")]
+    # Among twelve groups some are the node's to coordinate: __consumer_offsets has six partitions.
+    groups = [f"{cluster.url}/v1/groups/moving-{number}" for number in range(12)]
+    for group in groups:
+        clients[0].put(f"{group}/offsets", json=offsets, timeout=30).raise_for_status()
+
+    def all_answer() -> bool:
+        assert all(client.get(f"{cluster.url}/readyz", timeout=20).ok for client in clients)
+        return all(client.get(group, timeout=30).ok for client in clients for group in groups)
+
     docker("kill", node)
     try:
+        wait_until(all_answer, "other nodes coordinate its groups", seconds=60)
         records_go_on(cluster)
     finally:
         docker("start", node)
     wait_until(lambda: is_healthy(node), "the node is back", seconds=90)
+    wait_until(all_answer, "all groups answer", seconds=60)
     records_go_on(cluster)
+    assert begun == [inspect(gateway)["State"]["StartedAt"] for gateway in cluster.containers("broker")]
 
 
 def test_a_gateway_that_stops_leaves_its_work_to_the_other(cluster: Cluster) -> None:

@@ -7,7 +7,7 @@ from mini_kafka.core.producer_sequences import ProducerSequence, ProducerSequenc
 from mini_kafka_producer.runner import Runner
 from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_producer.sources import FOR_EVER, Line
-from mini_kafka_shared.client import BrokerClient, NotRegistered, Refused
+from mini_kafka_shared.client import BrokerClient, NotOnCluster, NotRegistered, Refused
 from mini_kafka_shared.progress import ProgressBar
 from mini_kafka_shared.schemas import ProducerRegistered, Published, TopicRegistered
 from mini_kafka_shared.schemas_v1 import RecordPlace, TextRecord
@@ -25,6 +25,7 @@ class FakeBroker(BrokerClient):
         self.answers: ProducerSequences[list[RecordPlace]] = ProducerSequences()
         self.troubles = deque(troubles)
         self.topics: set[str] = set()
+        self.is_gateway = False
         self.published: list[tuple[str, str | None]] = []
         self.producer_ids: list[str | None] = []
         self.before_publish: Callable[[], None] = lambda: None
@@ -54,20 +55,26 @@ class FakeBroker(BrokerClient):
         return Published(offset=len(self.published) - 1)
 
     def produce(
-        self, topic: str, records: Sequence[TextRecord], *, producer_id: str, sequence: int
+        self, topic: str, records: Sequence[TextRecord], *, producer_id: str, sequence: int | None
     ) -> list[RecordPlace]:
         self.requests.append([record.value for record in records])
         self.before_publish()
         self._trouble()
-        request = ProducerSequence(producer_id, 0, sequence)
-        places = self.answers.answered(topic, request)
+        if sequence is None:
+            places = None
+        elif self.is_gateway:
+            raise NotOnCluster(501, "NOT_ON_CLUSTER", "Producer-Seq cannot be had on a Kafka cluster")
+        else:
+            request = ProducerSequence(producer_id, 0, sequence)
+            places = self.answers.answered(topic, request)
         if places is None:
             if self.too_large & {record.value for record in records}:
                 raise Refused(413, "MESSAGE_TOO_LARGE", "send a smaller record")
             first = len(self.published)
             self.published += [(record.value, record.key) for record in records]
             places = [RecordPlace(partition=0, offset=first + index) for index in range(len(records))]
-            self.answers.remember(topic, request, places)
+            if sequence is not None:
+                self.answers.remember(topic, request, places)
         if self.after and (trouble := self.after.popleft()):
             raise trouble
         return places

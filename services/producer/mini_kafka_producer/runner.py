@@ -2,7 +2,8 @@
 
 Loses nothing that it took from its source: a line is sent, refused with a reason, or named in the last line. What
 was published without an answer is published again. A single line, by the guide's /produce, may then be there twice; a
-batch carries this run's own id and a number, by which the broker knows it again and appends nothing a second time.
+batch carries this run's own id and a number, by which the broker knows it again and appends nothing a second time,
+unless it is a gateway to a Kafka cluster, which takes no numbers.
 """
 
 import logging
@@ -15,7 +16,7 @@ from typing import TypeVar
 
 from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_producer.sources import FOR_EVER, Line, Source
-from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotRegistered, Overloaded, Refused
+from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotOnCluster, NotRegistered, Overloaded, Refused
 from mini_kafka_shared.logging_setup import OutputLost, one_line, reason_of, say
 from mini_kafka_shared.progress import ProgressBar
 from mini_kafka_shared.retry import GraceOver, Stopped, keep_trying
@@ -79,7 +80,8 @@ class Runner:
         self._producer_id = settings.producer_id
         # Not the producer's id, which other runs and other producers may bear: their numbers begin at 0 too.
         self._run_id = uuid.uuid4().hex
-        self._sequence = 0
+        self._sequence: int | None = 0
+        """The next batch's number; None where the broker takes none."""
         self._sent = self._not_sent = 0
         self._trouble: str | None = None
 
@@ -190,8 +192,14 @@ class Runner:
         if self._settings.batch == 1:
             return [self._client.publish(topic, line.value, self._key(line)).offset for line in lines]
         records = [TextRecord(value=line.value, key=self._key(line)) for line in lines]
-        places = self._client.produce(topic, records, producer_id=self._run_id, sequence=self._sequence)
-        self._sequence += 1
+        try:
+            places = self._client.produce(topic, records, producer_id=self._run_id, sequence=self._sequence)
+        except NotOnCluster:
+            logger.warning("the broker is a gateway to a Kafka cluster: a batch sent again may be there twice")
+            self._sequence = None
+            places = self._client.produce(topic, records, producer_id=self._run_id, sequence=None)
+        if self._sequence is not None:
+            self._sequence += 1
         return [place.offset for place in places]
 
     def _key(self, line: Line) -> str | None:

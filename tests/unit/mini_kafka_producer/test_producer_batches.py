@@ -192,3 +192,26 @@ def test_a_topic_that_a_broker_does_not_make_by_itself_is_registered_again() -> 
     assert run() == 0
     assert run.values == ["a", "b"]
     assert len(run.broker.producer_ids) == 2
+
+
+def test_a_gateway_to_a_cluster_gets_batches_without_numbers_and_one_line_says_what_that_means(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run = Run(FakeBroker(), FakeSource(lines(*"abcdef")), batch=2)
+    run.broker.is_gateway = True
+
+    assert run() == 0
+    assert run.values == list("abcdef")
+    assert run.broker.requests == [["a", "b"], ["a", "b"], ["c", "d"], ["e", "f"]]
+    assert [text for text in caplog.messages if "may be there twice" in text] == [
+        "the broker is a gateway to a Kafka cluster: a batch sent again may be there twice"
+    ]
+
+
+def test_a_gateway_gets_a_batch_again_whose_answer_was_lost() -> None:
+    run = Run(FakeBroker(), FakeSource(lines(*"abcd")), batch=2)
+    run.broker.is_gateway = True
+    run.broker.after.append(AWAY)
+
+    assert run() == 0
+    assert run.values == list("ababcd")

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
 import requests
 
-from mini_kafka_shared.schemas_v1 import AcknowledgeRequest, ReleaseLater
+from mini_kafka_shared.client import NotOnCluster
+from mini_kafka_shared.schemas_v1 import AcknowledgeRequest, ReleaseLater, TextRecord
 from tests.unit.mini_kafka_shared.test_client import FakeBroker, client_of
 
 
@@ -55,3 +57,14 @@ def test_locks_of_a_gateway_that_cannot_be_reached_have_expired() -> None:
     done = client_of(gateways).acknowledge("g", wish)
 
     assert (done.accepted, done.expired) == (0, ["A", "B", "C", "D", "E"])
+
+
+def test_a_batch_without_a_number_names_no_producer_and_a_gateway_that_takes_none_is_told_apart() -> None:
+    broker = FakeBroker(501, {"detail": "Producer-Seq cannot be had", "code": "NOT_ON_CLUSTER"})
+
+    with pytest.raises(NotOnCluster):
+        client_of(broker).produce("t", [TextRecord(value="v")], producer_id="p", sequence=0)
+
+    broker = FakeBroker(body={"records": [{"partition": 0, "offset": 0}]})
+    client_of(broker).produce("t", [TextRecord(value="v")], producer_id="p", sequence=None)
+    assert not {"Producer-Id", "Producer-Seq"} & broker.request.headers.keys()

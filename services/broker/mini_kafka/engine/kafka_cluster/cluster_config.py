@@ -33,6 +33,9 @@ SHARED_GROUPS = 100
 SHARE_IDLE_MS = 10_000
 """How long nobody asks for a group's records before the gateway leaves it to the others."""
 
+METADATA_MS = 3000
+"""So late an admin client learns of another controller, and of nodes that came or went."""
+
 LibrdkafkaConfig = dict[str, Any]
 
 
@@ -86,6 +89,11 @@ def client_config(config: ClusterConfig) -> LibrdkafkaConfig:
         "log.connection.close": False,
         **config.security.settings,
     }
+
+
+def admin_config(config: ClusterConfig) -> LibrdkafkaConfig:
+    """Give what an admin client is told: it sends most requests to the controller that it heard of last."""
+    return client_config(config) | {"topic.metadata.refresh.interval.ms": METADATA_MS}
 
 
 def producer_config(config: ClusterConfig, batch_bytes: int = BATCH_BYTES) -> LibrdkafkaConfig:

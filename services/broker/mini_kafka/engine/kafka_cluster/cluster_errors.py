@@ -36,6 +36,8 @@ def _stopping(_: str, __: str) -> BrokerError:
 
 ALL_AWAY = KafkaError._ALL_BROKERS_DOWN
 """What librdkafka says after it has said of each node what is wrong with it."""
+STOPPING = KafkaError._DESTROY
+REFUSED_SETTING = KafkaError._INVALID_ARG
 QUEUE_FULL = KafkaError._QUEUE_FULL
 PARTITION_EOF = KafkaError._PARTITION_EOF
 AUTO_OFFSET_RESET = KafkaError._AUTO_OFFSET_RESET
@@ -56,9 +58,14 @@ AWAY = (
 )  # fmt: skip
 """What passes by itself: nodes that are away, move their work, or do not let us in yet."""
 
+MOVING = frozenset(
+    {KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR}
+)
+"""What is answered while a group's coordinator changes: nothing was done, so the question may be put again."""
+
 TRANSLATIONS: Mapping[int, Translation] = {
     **dict.fromkeys(AWAY, _unavailable),
-    KafkaError._DESTROY: _stopping,
+    STOPPING: _stopping,
     KafkaError.UNKNOWN_TOPIC_OR_PART: lambda name, _: UnknownTopic(name),
     KafkaError._UNKNOWN_TOPIC: lambda name, _: UnknownTopic(name),
     KafkaError._UNKNOWN_PARTITION: lambda name, _: UnknownTopic(name),
@@ -82,6 +89,12 @@ def translated(error: KafkaError, named: str = "") -> BrokerError:
     translation = TRANSLATIONS.get(error.code())
     reason = f"{error.str()} ({error.name()})"
     return ClusterRefused(reason) if translation is None else translation(named, reason)
+
+
+def is_moving(error: BrokerError) -> bool:
+    """Tell whether an error is only that the group's coordinator moves from one node to another."""
+    cause = error.__cause__
+    return isinstance(cause, KafkaException) and cause.args[0].code() in MOVING
 
 
 def of_exception(error: KafkaException, named: str = "") -> BrokerError:

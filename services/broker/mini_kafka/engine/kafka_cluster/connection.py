@@ -1,4 +1,4 @@
-"""The gateway's way to the cluster: one admin client, what it answers, and whether the cluster is there.
+"""The gateway's way to the cluster: its admin clients, what they answer, and whether the cluster is there.
 
 librdkafka's futures come to the loop without blocking it, its blocking calls run on a few threads, its log lines go to
 ours. What it raises becomes the core's errors here. Knows neither topics nor groups.
@@ -7,21 +7,26 @@ ours. What it raises becomes the core's errors here. Knows neither topics nor gr
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from hashlib import sha256
 from itertools import count
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ClusterMetadata
 
-from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, client_config
+from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, admin_config
 from mini_kafka.engine.kafka_cluster.cluster_errors import ALL_AWAY, of_exception
+from mini_kafka.engine.kafka_cluster.daemon_threads import DaemonThreads
 
 PROBE_S = 3.0
 """How often the cluster is asked whether it is there, while it is: so late /readyz learns that it is not."""
 PROBE_AWAY_S = 1.0
+PROBES = 2
+"""How many nodes are asked before the cluster counts as away: one that does not answer may be the only one."""
+PROBED_TOPIC = "is the cluster there?"
+"""What every node is asked about: no topic can have this name, so none is found, and none is made."""
 REPEATED_LINE_S = 60
 REMEMBERED_LINES = 1000
 THREADS = 4
@@ -57,24 +62,28 @@ librdkafka_logger.addFilter(RareRepeats())
 
 
 class Connection:
-    """A cluster's admin client, and what is known about the cluster."""
+    """A cluster's admin clients, and what is known about the cluster."""
 
     def __init__(self, config: ClusterConfig) -> None:
-        """Make the client, which connects by itself, again and again.
+        """Make the clients, which connect by themselves, again and again.
 
         Raises:
             KafkaException: librdkafka does not take the settings, such as a file that is not there.
         """
         self.config = config
-        told = client_config(config) | {"error_cb": self._note_error}
+        told = admin_config(config) | {"error_cb": self._note_error}
         self.admin = AdminClient(told, logger=librdkafka_logger)
+        self.changes = AdminClient(told, logger=librdkafka_logger)
+        """For what changes topics: a node answers a connection's requests one after the other, and one that waits for
+        a new controller would hold up all questions behind it."""
         self.brokers = 0
         self.trouble = "it has not answered yet"
         """Why the cluster cannot be asked now; empty while it answers."""
         self._last_error = ""
         self._warned = False
         self._cluster_id = ""
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cluster")
+        self._threads = DaemonThreads(THREADS, "cluster")
+        self._probe_thread = DaemonThreads(1, "probe")
         self._probing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -87,7 +96,7 @@ class Connection:
             self._probing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._probing
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     @property
     def epoch(self) -> str:
@@ -113,7 +122,7 @@ class Connection:
             BrokerError: what the cluster answered, or that it did not.
         """
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await self._threads.run(work)
         except KafkaException as error:
             raise of_exception(error, named) from error
 
@@ -130,11 +139,9 @@ class Connection:
     async def _look(self) -> None:
         """Ask the cluster who it is, and log when that changes."""
         try:
-            asked = self.admin.describe_cluster(request_timeout=min(PROBE_S, self.config.timeout_s))
-            await settled([asked])
-            self.admin.poll(0)  # hands over what librdkafka logged and noticed meanwhile
-            cluster = asked.result()
+            cluster = await self._probe_thread.run(self._ask_any_node)
         except KafkaException as error:
+            self._hear()
             was_there = not self.trouble
             self.trouble = self._last_error or error.args[0].str()
             if was_there or not self._warned:
@@ -143,10 +150,28 @@ class Connection:
                     "the Kafka cluster does not answer: %s; trying again every %d s", self.trouble, PROBE_AWAY_S
                 )
             return
+        self._hear()
         if self.trouble:
-            logger.info("the Kafka cluster %s answers, with %d nodes", cluster.cluster_id, len(cluster.nodes))
-        self._cluster_id, self.brokers = cluster.cluster_id, len(cluster.nodes)
+            logger.info("the Kafka cluster %s answers, with %d nodes", cluster.cluster_id, len(cluster.brokers))
+        self._cluster_id, self.brokers = str(cluster.cluster_id), len(cluster.brokers)
         self.trouble = self._last_error = ""
+
+    def _hear(self) -> None:
+        """Take over what librdkafka logged and noticed meanwhile."""
+        self.admin.poll(0)
+        self.changes.poll(0)
+
+    def _ask_any_node(self) -> ClusterMetadata:
+        """Ask some node that librdkafka is connected to, and block; one that stands still must not speak for all.
+
+        A request of the admin client proper goes to the controller that librdkafka heard of last, also where that
+        node is gone. This one goes to any node, and tells librdkafka of the controller and the nodes that are there.
+        """
+        timeout_s = min(PROBE_S, self.config.timeout_s)
+        for _ in range(PROBES - 1):
+            with suppress(KafkaException):
+                return self.admin.list_topics(PROBED_TOPIC, timeout=timeout_s)
+        return self.admin.list_topics(PROBED_TOPIC, timeout=timeout_s)
 
 
 async def settled(futures: "Iterable[Future[Any]]") -> None:

@@ -78,7 +78,7 @@ class KafkaClusterEngine:
         self._pool = ReaderPool(config.readers, self._make_reader)
         self._reading = Reading(self._views, self._pool, self._watcher, self._waiters, timeout_s=config.timeout_s)
         offset_calls = Calls()
-        admin = GroupAdmin(self._connection)
+        admin = self._group_admin = GroupAdmin(self._connection)
         self._shared = SharedGroups(
             self._connection, admin, self._waiters, LoopClock(), FeedReader(self._reading), offset_calls,
             self._find_topic, self._write_dead_letters,
@@ -316,4 +316,5 @@ class KafkaClusterEngine:
         await self._watcher.close()
         await self._producing.close()
         self._pool.close()
+        self._group_admin.close()
         await self._connection.close()

@@ -5,20 +5,37 @@ outside is refused by Kafka while the group has members, with UNKNOWN_MEMBER_ID 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import confluent_kafka
 from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaError
 
-from mini_kafka.core.errors import BrokerError, GroupKindConflict, GroupNotEmpty, GroupNotFound
+from mini_kafka.core.errors import BrokerError, ClusterUnavailable, GroupKindConflict, GroupNotEmpty, GroupNotFound
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.group_values import GroupMember
-from mini_kafka.engine.kafka_cluster.cluster_config import CLIENT_ID
-from mini_kafka.engine.kafka_cluster.cluster_errors import translated
-from mini_kafka.engine.kafka_cluster.connection import Connection
+from mini_kafka.engine.kafka_cluster.cluster_config import CLIENT_ID, reader_config
+from mini_kafka.engine.kafka_cluster.cluster_errors import is_moving, of_exception
+from mini_kafka.engine.kafka_cluster.committed_offsets import CommittedOffsets
+from mini_kafka.engine.kafka_cluster.connection import Connection, settled
 from mini_kafka.engine.kafka_cluster.group_marks import Committed, read_mark
 
+MOVING_S = 0.1
+"""How soon a question is put again while a coordinator moves."""
+NO_GROUPS = tuple(f"{CLIENT_ID}-nobody-{number}" for number in range(12))
+"""Names of one group more than librdkafka remembers coordinators of."""
+FORGET_S = 1.0
+OPEN_S = 3600.0
+"""How long librdkafka keeps a question that a coordinator has to answer: the longest that it can.
+
+It aborts the process where a question's own time is over and its coordinator is found after that (librdkafka issue
+4605, seen with 2.16). So the caller is told after the call's time, and librdkafka goes on: what was to be changed may
+still be changed when the coordinator is back, as with every answer that is lost.
+"""
+MAX_OPEN = 1000
+"""Questions that librdkafka keeps at the same time."""
 AT_ONCE = 32
 """Groups whose offsets are asked for at the same time: the protocol's request for several is not in librdkafka yet."""
 DESCRIBED_AT_ONCE = 500
@@ -28,6 +45,8 @@ HAS_MEMBERS = frozenset(
     {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.NON_EMPTY_GROUP,
      KafkaError.REBALANCE_IN_PROGRESS, KafkaError.FENCED_MEMBER_EPOCH}
 )  # fmt: skip
+
+T = TypeVar("T")
 
 STATES: Mapping[object, str] = {
     ConsumerGroupState.PREPARING_REBALANCING: "PreparingRebalance",
@@ -54,12 +73,69 @@ class GroupAdmin:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._offsets = CommittedOffsets(reader_config(connection.config))
+        self._open: set[Future[Any]] = set()
+        self._forgetting: asyncio.Future[None] | None = None
+
+    def close(self) -> None:
+        """Ask no more for what is committed."""
+        self._offsets.close()
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Ask about a group, and again while its coordinator moves to another node, as long as a call may take.
+
+        Raises:
+            BrokerError: what the cluster has answered, or that it has not in time.
+        """
+        if len(self._open) >= MAX_OPEN:
+            raise ClusterUnavailable("thousands of questions about groups wait for their coordinators")
+        reason = "the coordinator of the group does not answer"
+        try:
+            async with asyncio.timeout(self._connection.config.timeout_s):
+                while True:
+                    try:
+                        return await work()
+                    except BrokerError as error:
+                        if not is_moving(error):
+                            raise
+                        reason = str(error.__cause__)
+                    await asyncio.sleep(MOVING_S)
+                    await self._forget_coordinators()
+        except TimeoutError:
+            raise ClusterUnavailable(reason) from None
+
+    async def _ask(self, future: "Future[T]", named: str = "") -> T:
+        """Await an answer, and know of the question as long as librdkafka does."""
+        self._open.add(future)
+        future.add_done_callback(self._open.discard)
+        return await self._connection.ask(future, named)
+
+    async def _forget_coordinators(self) -> None:
+        """Let librdkafka look for coordinators anew: it keeps one that has answered that it is none (seen with 2.16).
+
+        It forgets no coordinator that is asked again and again, but remembers only those of the last few groups.
+        """
+        if self._forgetting is None or self._forgetting.done():
+            asked = self._connection.admin.describe_consumer_groups(list(NO_GROUPS), request_timeout=OPEN_S)
+            others = [self._offsets.ask(name, OPEN_S) for name in NO_GROUPS]
+            self._forgetting = asyncio.ensure_future(settled([*asked.values(), *others]))
+        await asyncio.wait([self._forgetting], timeout=FORGET_S)
 
     async def names(self) -> list[str]:
-        """List the groups of consumers, and those that only have offsets."""
+        """List the groups of consumers, and those that only have offsets.
+
+        Raises:
+            BrokerError: not all nodes have answered, and each knows other groups.
+        """
+        return await self._patiently(self._names)
+
+    async def _names(self) -> list[str]:
         listed = await self._connection.ask(
             self._connection.admin.list_consumer_groups(request_timeout=self._connection.config.timeout_s)
         )
+        for error in listed.errors:
+            refused = confluent_kafka.KafkaException(error)
+            raise of_exception(refused) from refused
         return sorted(group.group_id for group in listed.valid)
 
     async def describe(self, names: Sequence[str]) -> dict[str, KafkaGroup]:
@@ -67,29 +143,29 @@ class GroupAdmin:
         found = {}
         for first in range(0, len(names), DESCRIBED_AT_ONCE):
             part = list(names[first : first + DESCRIBED_AT_ONCE])
-            asked = self._connection.admin.describe_consumer_groups(
-                part, request_timeout=self._connection.config.timeout_s
-            )
-            for name, future in asked.items():
-                try:
-                    found[name] = _group(await self._connection.ask(future, name))
-                except GroupNotFound:
-                    found[name] = NOBODY
+            found.update(await self._patiently(partial(self._describe, part)))
+        return found
+
+    async def _describe(self, names: list[str]) -> dict[str, KafkaGroup]:
+        asked = self._connection.admin.describe_consumer_groups(names, request_timeout=OPEN_S)
+        found = {}
+        for name, future in asked.items():
+            try:
+                found[name] = _group(await self._ask(future, name))
+            except GroupNotFound:
+                found[name] = NOBODY
         return found
 
     async def committed(self, group: str) -> dict[TopicPartition, Committed]:
         """Give what a group has committed, of every topic."""
-        [future] = self._connection.admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=self._connection.config.timeout_s
-        ).values()
         try:
-            answer = await self._connection.ask(future, group)
+            found = await self._patiently(lambda: self._ask(self._offsets.ask(group, OPEN_S), group))
         except GroupNotFound:
             return {}
         return {
             TopicPartition(one.topic, one.partition): Committed(one.offset, read_mark(one.metadata))
-            for one in answer.topic_partitions
-            if one.error is None and one.offset >= 0
+            for one in found
+            if one.offset >= 0
         }
 
     async def all_committed(
@@ -109,19 +185,24 @@ class GroupAdmin:
             GroupKindConflict: it has members; nothing was committed.
             BrokerError: what the cluster answered.
         """
-        if not offsets:
-            return
+        if offsets:
+            await self._patiently(lambda: self._commit(group, offsets))
+
+    async def _commit(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
         wanted = [
             confluent_kafka.TopicPartition(*partition, offset, metadata=str(mark) if mark else None)
             for partition, (offset, mark) in offsets.items()
         ]
         [future] = self._connection.admin.alter_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=self._connection.config.timeout_s
+            [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=OPEN_S
         ).values()
-        answer = await self._connection.ask(future, group)
+        answer = await self._ask(future, group)
         for one in answer.topic_partitions:
             if one.error is not None:
-                raise _refusal(one.error, group, one.topic)
+                if one.error.code() in HAS_MEMBERS:
+                    raise GroupKindConflict(group, "has members", "Kafka consumers, or gateways that share its records")
+                refused = confluent_kafka.KafkaException(one.error)
+                raise of_exception(refused, one.topic) from refused
 
     async def delete(self, group: str) -> None:
         """Take a group and its offsets away.
@@ -130,11 +211,8 @@ class GroupAdmin:
             GroupNotFound: there is none.
             GroupNotEmpty: it has members.
         """
-        [future] = self._connection.admin.delete_consumer_groups(
-            [group], request_timeout=self._connection.config.timeout_s
-        ).values()
         try:
-            await self._connection.ask(future, group)
+            await self._patiently(lambda: self._delete(group))
         except BrokerError as error:
             cause = error.__cause__
             if isinstance(cause, confluent_kafka.KafkaException) and cause.args[0].code() in HAS_MEMBERS:
@@ -142,11 +220,9 @@ class GroupAdmin:
                 raise GroupNotEmpty(group, 0, len(members.gateways) + len(members.consumers)) from error
             raise
 
-
-def _refusal(error: KafkaError, group: str, topic: str) -> BrokerError:
-    if error.code() in HAS_MEMBERS:
-        return GroupKindConflict(group, "has members", "Kafka consumers, or gateways that share its records")
-    return translated(error, topic)
+    async def _delete(self, group: str) -> None:
+        [future] = self._connection.admin.delete_consumer_groups([group], request_timeout=OPEN_S).values()
+        await self._ask(future, group)
 
 
 def _group(described: "confluent_kafka.admin.ConsumerGroupDescription") -> KafkaGroup:

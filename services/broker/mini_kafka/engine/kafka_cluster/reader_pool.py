@@ -5,12 +5,13 @@ A call holds a consumer only while there is something to read; whoever waits for
 
 import asyncio
 from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from confluent_kafka import KafkaException
 
 from mini_kafka.core.errors import ClusterUnavailable
 from mini_kafka.engine.kafka_cluster.cluster_errors import of_exception
+from mini_kafka.engine.kafka_cluster.daemon_threads import DaemonThreads
 from mini_kafka.engine.kafka_cluster.pooled_reader import Order, PooledReader
 from mini_kafka.engine.port import ReadRecord
 
@@ -34,7 +35,7 @@ class ReaderPool:
         self._resting: set[asyncio.Task[None]] = set()
         self._serving: dict[Hashable, asyncio.Task[Found]] = {}
         self._closed = False
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="reader")
+        self._threads = DaemonThreads(size, "reader")
 
     async def read(self, order: Order) -> Found:
         """Serve an order, as `PooledReader.read` does, when a consumer is free.
@@ -54,7 +55,7 @@ class ReaderPool:
     def close(self) -> None:
         """Take no more orders."""
         self._closed = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def _served(self, key: Hashable, serving: "asyncio.Task[Found]") -> None:
         del self._serving[key]
@@ -71,7 +72,7 @@ class ReaderPool:
         try:
             reader = self._choose(order)
             try:
-                return await self._loop.run_in_executor(self._threads, reader.read, order)
+                return await self._threads.run(partial(reader.read, order))
             except KafkaException as error:
                 raise of_exception(error, order.topic) from error
             finally:
@@ -92,7 +93,7 @@ class ReaderPool:
         async with self._free:
             if reader.reads == reads and reader in self._idle:
                 self._idle.remove(reader)
-                await self._loop.run_in_executor(self._threads, reader.rest)
+                await self._threads.run(reader.rest)
                 self._idle.insert(0, reader)
 
     def _choose(self, order: Order) -> PooledReader:

@@ -47,7 +47,7 @@ class ClusterTopics:
         topic = NewTopic(
             name, num_partitions=DEFAULT if count is None else count, replication_factor=DEFAULT, config=dict(configs)
         )
-        futures = self._connection.admin.create_topics([topic], request_timeout=self._config.timeout_s)
+        futures = self._connection.changes.create_topics([topic], request_timeout=self._config.timeout_s)
         await self._connection.ask(futures[name], name)
         self._views.forget(name)
 
@@ -143,7 +143,7 @@ class ClusterTopics:
     async def delete(self, name: str) -> None:
         """Take a topic away, and wait until the cluster does not show it any more."""
         topic_id = (await self._views.bounds(name)).topic_id
-        futures = self._connection.admin.delete_topics([name], request_timeout=self._config.timeout_s)
+        futures = self._connection.changes.delete_topics([name], request_timeout=self._config.timeout_s)
         await self._connection.ask(futures[name], name)
         self._views.forget(name)
 
@@ -165,7 +165,7 @@ class ClusterTopics:
         changes = [
             ConfigEntry(key, text.strip(), incremental_operation=AlterConfigOpType.SET) for key, text in configs.items()
         ]
-        futures = self._connection.admin.incremental_alter_configs(
+        futures = self._connection.changes.incremental_alter_configs(
             [ConfigResource(ResourceType.TOPIC, name, incremental_configs=changes)],
             validate_only=validate_only,
             request_timeout=self._config.timeout_s,
@@ -174,7 +174,7 @@ class ClusterTopics:
             await self._connection.ask(future, name)
 
     async def _add_partitions(self, name: str, total: int, *, validate_only: bool) -> None:
-        futures = self._connection.admin.create_partitions(
+        futures = self._connection.changes.create_partitions(
             [NewPartitions(name, total)], validate_only=validate_only, request_timeout=self._config.timeout_s
         )
         await self._connection.ask(futures[name], name)

@@ -1,0 +1,58 @@
+"""Threads for calls that block, as many at a time as are allowed; the process does not wait for them when it ends.
+
+Python's own pools join their threads before the process may go, and a call to a cluster that is away lasts as long as
+the time that it was given.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from mini_kafka.core.errors import BrokerStopping
+
+T = TypeVar("T")
+
+
+class DaemonThreads:
+    """Does blocking work, each on a thread of its own."""
+
+    def __init__(self, size: int, name: str) -> None:
+        self._free = asyncio.Semaphore(size)
+        self._name = name
+        self._closed = False
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do it when a thread is free, and give or raise what it does; whoever is cancelled does not stop it.
+
+        Raises:
+            BrokerStopping: it was not begun.
+        """
+        await self._free.acquire()
+        if self._closed:
+            self._free.release()
+            raise BrokerStopping
+        done: Future[T] = Future()
+        waited = asyncio.wrap_future(done)
+        waited.add_done_callback(self._is_over)
+        threading.Thread(target=_settle, args=(done, work), name=self._name, daemon=True).start()
+        return await asyncio.shield(waited)
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._closed = True
+
+    def _is_over(self, waited: "asyncio.Future[Any]") -> None:
+        self._free.release()
+        if not waited.cancelled():
+            waited.exception()  # which nobody may wait for any more
+
+
+def _settle(done: "Future[T]", work: Callable[[], T]) -> None:
+    try:
+        result = work()
+    except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits
+        done.set_exception(error)
+    else:
+        done.set_result(result)
