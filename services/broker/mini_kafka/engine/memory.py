@@ -123,6 +123,11 @@ class MemoryEngine:
         """Say nothing: what is in RAM is always there."""
         return ""
 
+    @property
+    def message_max_bytes(self) -> int:
+        """The bytes of a batch in a topic without a limit of its own: it changes while the broker runs."""
+        return self._topic_defaults.config.max_message_bytes
+
     def now_ms(self) -> int:
         """Give the time, in milliseconds since 1970."""
         return self._clock.now_ms()
