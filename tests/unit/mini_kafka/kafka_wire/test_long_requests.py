@@ -1,6 +1,8 @@
 """Long requests: read and written on a thread, worked at in turns, and right where something changes in between."""
 
 import asyncio
+import inspect
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +10,11 @@ import pytest
 
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord
+from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from tests.support.client_batches import client_batch
 from tests.support.clock import ManualClock
-from tests.support.kafka import KafkaClient, tell_kafka
+from tests.support.kafka import NAMES, KafkaClient, frame, tell_kafka
 from tests.support.kafka_topics import new
 
 MANY = 900
@@ -108,7 +111,34 @@ def test_others_have_their_turn_while_a_long_request_is_answered(name: str, thre
         assert turns > 3
         if name != "DescribeLogDirs":  # whose request is short
             assert {"read_message", "read_request"} & set(threads)
-        assert {"_write_response", "_answer", "_write"} & set(threads)
+        if name != "DescribeConfigs":  # which is written bit by bit, and what is unknown is short
+            assert {"_write_response", "_answer", "_write"} & set(threads)
+
+    tell_kafka(story)
+
+
+def test_the_configs_of_many_topics_are_never_all_in_memory_as_objects() -> None:
+    topics = 100
+
+    async def story(client: KafkaClient) -> None:
+        for number in range(topics):
+            await client.engine.create_topic(client.caller, f"t{number}")
+        named = [(2, f"t{number}", None) for number in range(topics)]
+        keys = ("resource_type", "resource_name", "configuration_keys")
+        await client.ask("DescribeConfigs", resources=[dict(zip(keys, named[0], strict=True))])  # loads its classes
+        api = NAMES["DescribeConfigs"]
+        wanted = {"resources": [dict(zip(keys, one, strict=True)) for one in named], "include_synonyms": True}
+        client.session.receive(frame(api, api.highest, wanted))
+        request = client.session.next_request()
+        assert request is not None
+        tracemalloc.start()
+        answering = api.handle(Call(request, client.connection))
+        assert inspect.isawaitable(answering)
+        answer = await answering
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        client.session.respond(answer)
+        assert peak < 4 * client.session.outgoing_bytes
 
     tell_kafka(story)
 
