@@ -150,6 +150,27 @@ def test_the_configs_of_many_topics_are_never_all_in_memory_as_objects(name: str
     tell_kafka(story)
 
 
+@pytest.mark.usefixtures("threads")
+def test_a_long_poll_over_many_partitions_ends_in_time_also_where_records_never_cease() -> None:
+    clock = ManualClock()
+
+    async def story(client: KafkaClient) -> None:
+        await prepare(client)
+        await client.engine.produce(client.caller, TOPIC, [NewRecord(b"short", partition=0)])
+        topics = [{"topic": TOPIC, "partitions": parts("partition", fetch_offset=0, partition_max_bytes=0)}]
+        fields = FETCH | {"max_wait": 100, "min_bytes": 1000, "topics": topics}  # of which an answer never has so many
+        asking = asyncio.ensure_future(client.ask("Fetch", 11, **fields))
+        while not asking.done():
+            assert clock.now_ms() - began_ms < 10_000
+            clock.advance(10)
+            await client.engine.produce(client.caller, TOPIC, [NewRecord(b"x" * 2000, partition=0)])
+            await asyncio.sleep(0)
+        assert [len(topic.partitions) for topic in (await asking).responses] == [MANY]
+
+    began_ms = clock.now_ms()
+    tell_kafka(story, clock)
+
+
 async def ask_and_delete(client: KafkaClient, name: str, turns: int) -> Any:
     """Send a long request, and delete the topic when some of the work is done."""
     version, fields = LONG[name]
