@@ -37,7 +37,7 @@ def skips_a_batch(patch: pytest.MonkeyPatch) -> None:
 
 def says_that_nothing_is_new(patch: pytest.MonkeyPatch) -> None:
     """Tell a consumer that it is at the end."""
-    original, now = raw_log.MemoryRawLog.fetch, now_and_then(10)
+    original, now = raw_log.MemoryRawLog.fetch, now_and_then(5)
 
     def fetch(log: raw_log.MemoryRawLog, caller: Caller, wanted: Sequence[FetchPartition], max_bytes: int) -> Fetched:
         if not now():

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,25 @@ FINISH_SECONDS = 60
 
 
 @dataclass
+class _Worker:
+    """A process with a role, and where it writes down what it does."""
+
+    role: str
+    process: subprocess.Popen[bytes]
+    journal: Path
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it has begun: on a busy machine that takes seconds, and to kill it before would keep it from work."""
+        return self.journal.stat().st_size > 0
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclass
 class LiveRun:
     """A broker at an address, in a process, and a folder for what its workers write down."""
 
@@ -50,17 +70,19 @@ class LiveRun:
     """Where workers find the broker's Kafka port; without it there are none that do."""
     kills: int = 0
     pauses: int = 0
-    _workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _workers: list[_Worker] = field(default_factory=list)
+    _ended: list[_Worker] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
 
     @property
     def _roles(self) -> tuple[str, ...]:
         return KAFKA_ROLES if self.kafka else HTTP_ROLES
 
-    def __call__(self, seconds: float, journal_bytes: int) -> History:
+    def __call__(self, seconds: float, journal_bytes: int, role_bytes: int = 0) -> History:
         """Let the workers work, finish what they leave, read everything, and give the history.
 
-        They work for a time and until they have written down so much, however busy the machine is.
+        They work for a time and until they have written down so much, and each role so much of it, however busy the
+        machine is: some roles take seconds to begin there, and the others would have the journal full before.
 
         Raises:
             AssertionError: a worker got an answer that it did not expect, or they do not get on.
@@ -70,7 +92,7 @@ class LiveRun:
         world = World(self.rng, connection.ask, journal, sleep_ms, wait_ms=200)
         try:
             create_topics(world)
-            self._let_work(seconds, journal_bytes)
+            self._let_work(seconds, journal_bytes, role_bytes)
             dead = _finish(world)
             if self.kafka:
                 reader = KafkaReader(world, self.kafka)
@@ -81,30 +103,37 @@ class LiveRun:
         lines = [line for path in self.folder.glob("*.log") for line in path.read_text().splitlines()]
         return History(tuple(read([*lines, *self._lines])), frozenset(COMPACTED), {GROUP: SHARED}, frozenset(dead))
 
-    def _let_work(self, seconds: float, journal_bytes: int) -> None:
+    def _let_work(self, seconds: float, journal_bytes: int, role_bytes: int) -> None:
         try:
             self._workers += [self._start(role) for role in self._roles]
             began = time.monotonic()
-            while (passed := time.monotonic() - began) < seconds or self._written() < journal_bytes:
-                assert passed < seconds + FINISH_SECONDS, f"the workers have only written {self._written()} bytes"
+            while (passed := time.monotonic() - began) < seconds or not self._is_enough(journal_bytes, role_bytes):
+                assert passed < seconds + FINISH_SECONDS, f"the workers have only written {self._bytes_by_role()}"
                 time.sleep(self.rng.random() * 0.4)
                 self._disturb()
             self._check_workers()
         finally:
             for worker in self._workers:
                 worker.kill()
-                worker.wait()
 
-    def _start(self, role: str) -> subprocess.Popen[bytes]:
+    def _start(self, role: str) -> _Worker:
         """Start a worker under a name that nobody had before."""
         name = f"{role.replace(':', '-')}{len(list(self.folder.iterdir()))}"
         address = self.kafka if role.startswith("kafka") else self.address
         command = [sys.executable, "-m", "tests.checker.live_worker", role, name, address, str(self.rng.random())]
-        with (self.folder / f"{name}.log").open("wb") as out, (self.folder / f"{name}.err").open("wb") as err:
-            return subprocess.Popen(command, stdout=out, stderr=err, cwd=ROOT)
+        journal = self.folder / f"{name}.log"
+        with journal.open("wb") as out, (self.folder / f"{name}.err").open("wb") as err:
+            return _Worker(role, subprocess.Popen(command, stdout=out, stderr=err, cwd=ROOT), journal)
 
-    def _written(self) -> int:
-        return sum(path.stat().st_size for path in self.folder.glob("*.log"))
+    def _is_enough(self, journal_bytes: int, role_bytes: int) -> bool:
+        written = self._bytes_by_role()
+        return written.total() >= journal_bytes and min(written.values()) >= role_bytes
+
+    def _bytes_by_role(self) -> Counter[str]:
+        written = Counter(dict.fromkeys(self._roles, 0))
+        for worker in [*self._workers, *self._ended]:
+            written[worker.role] += worker.journal.stat().st_size
+        return written
 
     def _disturb(self) -> None:
         """Kill a worker, or stop one or the broker for a while."""
@@ -112,24 +141,29 @@ class LiveRun:
         number = self.rng.randrange(len(self._workers))
         chosen = self.rng.random()
         if chosen < 0.3:
-            self.kills += 1
-            self._workers[number].kill()
-            self._workers[number].wait()
-            self._workers[number] = self._start(self._roles[number])
+            if self._workers[number].is_at_work:
+                self._replace(number)
         elif chosen < 0.5:
             self.pauses += 1
             members = [i for i, role in enumerate(self._roles) if role.partition(":")[0].endswith("member")]
             number = self.rng.choice(members)
             is_broker = chosen < 0.4
             longest_s = LONG_PAUSE_S if self._roles[number].startswith("kafka") and not is_broker else PAUSE_S
-            with stopped(self.broker_pid if is_broker else self._workers[number].pid):
+            with stopped(self.broker_pid if is_broker else self._workers[number].process.pid):
                 time.sleep(self.rng.random() * longest_s)
+
+    def _replace(self, number: int) -> None:
+        self.kills += 1
+        ended = self._workers[number]
+        ended.kill()
+        self._ended.append(ended)
+        self._workers[number] = self._start(ended.role)
 
     def _check_workers(self) -> None:
         for worker in self._workers:
-            if worker.poll() is not None:
+            if worker.process.poll() is not None:
                 errors = "\n".join(path.read_text() for path in self.folder.glob("*.err"))
-                raise AssertionError(f"{worker.args!r} ended with {worker.returncode}: {errors}")
+                raise AssertionError(f"{worker.process.args!r} ended with {worker.process.returncode}: {errors}")
 
 
 def _finish(world: World) -> list[str]:

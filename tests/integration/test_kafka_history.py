@@ -20,6 +20,8 @@ SECONDS = 7
 JOURNAL_BYTES = 500_000
 MUTANT_SECONDS = 9
 MUTANT_JOURNAL_BYTES = 200_000
+ROLE_BYTES = 10_000
+"""What each role has to write down: some hundred operations, so that no rule is without somebody who could break it."""
 CUT = 0.01
 MUTANT_CUT = 0.05
 RUNS = MUTANT_RUNS = 4
@@ -34,7 +36,7 @@ def test_kafka_and_http_clients_on_the_same_topics_break_no_rule(tmp_path: Path)
         folder.mkdir()
         with broker_behind_proxy(BIN / "mini-kafka") as (broker, proxy):
             run = live_run(broker, proxy, folder)
-            history = run(SECONDS, JOURNAL_BYTES)
+            history = run(SECONDS, JOURNAL_BYTES, ROLE_BYTES)
             assert not [line for line in broker.err if "Traceback" in line or "ERROR" in line]
         assert check(history) == []
         happened.update(what_happened(history, run, proxy))
@@ -50,7 +52,7 @@ def test_what_a_broker_breaks_only_for_kafka_clients_is_found_out(tmp_path: Path
         folder = tmp_path / str(number)
         folder.mkdir()
         with broker_behind_proxy(*command, cut=MUTANT_CUT) as (broker, proxy):
-            history = live_run(broker, proxy, folder)(MUTANT_SECONDS, MUTANT_JOURNAL_BYTES)
+            history = live_run(broker, proxy, folder)(MUTANT_SECONDS, MUTANT_JOURNAL_BYTES, ROLE_BYTES)
         missing -= {violation.rule for violation in check(history)}
         if not missing:
             return

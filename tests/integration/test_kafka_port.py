@@ -15,9 +15,11 @@ import pytest
 import requests
 
 from tests.compat.differential.raw_client import RawClient
+from tests.integration.deadlines import wait_until
 from tests.integration.programs import BIN, FREE_PORTS, Program
 from tests.support.client_batches import GZIP, client_batch, with_records
 from tests.support.damaged_frames import frames
+from tests.support.kafka_topics import new
 
 MIB = 1024 * 1024
 FRAMES = 10_000
@@ -126,6 +128,23 @@ def test_the_kafka_port_answers_before_fastapi_is_imported_and_goes_on_while_it_
             assert produce(client, "early", client_batch(b"after")) == "none"
         records = requests.get(f"{broker.url}/v1/topics/early/records", timeout=10).json()["records"]
         assert [record["value"] for record in records] == ["before", "after"]
+
+
+def test_what_a_client_asks_for_is_done_although_it_hangs_up_at_once(broker: LiveBroker) -> None:
+    def shown(path: str) -> Any:
+        return requests.get(f"{broker.url}/v1/{path}", timeout=10).json()
+
+    with RawClient(*broker.kafka) as client:
+        topics = [new(f"t{number}") for number in range(100)]
+        client.send("create_topics", 5, topics=topics, timeout=1000, validate_only=False)
+    wait_until(lambda: len(shown("topics")["topics"]) == len(topics), "all topics")
+    with RawClient(*broker.kafka) as client:
+        place = {"partition_index": 0, "committed_offset": 0, "committed_metadata": ""}
+        client.send(
+            "offset_commit", 8, group_id="g", generation_id_or_member_epoch=-1, member_id="",
+            topics=[{"name": "t0", "partitions": [place]}],
+        )  # fmt: skip
+    wait_until(lambda: [group["name"] for group in shown("groups")["groups"]] == ["g"], "the group")
 
 
 def test_an_idle_connection_is_closed_and_one_whose_fetch_waits_is_not() -> None:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from mini_kafka import bootstrap
 from mini_kafka.engine.clock import Clock
-from mini_kafka.engine.memory import MemoryEngine
+from mini_kafka.engine.memory_log import MemoryLogEngine
 from mini_kafka.http_api.access import AccessPolicy
 from mini_kafka.http_api.app import attach, build_app
 from mini_kafka.http_api.bounds import Bounds
@@ -23,7 +23,7 @@ from tests.support.asgi import Client
 class Broker(Client):
     """A client whose application is a broker of its own."""
 
-    def __init__(self, gate: Gate, engine: MemoryEngine, bounds: Bounds, loaded: tuple[FastAPI, HotRoutes]) -> None:
+    def __init__(self, gate: Gate, engine: MemoryLogEngine, bounds: Bounds, loaded: tuple[FastAPI, HotRoutes]) -> None:
         super().__init__(gate)
         self.gate = gate
         self.engine = engine

@@ -24,6 +24,15 @@ def enforce(log: PartitionLog, config: TopicConfig, now_ms: int, max_batches: in
     return _may_drop_head(log, config, now_ms)
 
 
+def enforce_size(log: PartitionLog, config: TopicConfig, max_batches: int) -> bool:
+    """Drop what is over the size limit or hidden, whatever its age, and say whether there is more of it."""
+    for _ in range(max_batches):
+        if not _is_head_over(log, config):
+            return False
+        log.drop_head()
+    return _is_head_over(log, config)
+
+
 def begin(log: PartitionLog, config: TopicConfig, now_ms: int) -> None:
     """Look at the first record of a log that was empty: one that is too old already stays for `GRACE_MS`."""
     deadline_ms = next_deadline_ms(log, config)
@@ -47,13 +56,16 @@ def next_deadline_ms(log: PartitionLog, config: TopicConfig) -> int | None:
 
 
 def _may_drop_head(log: PartitionLog, config: TopicConfig, now_ms: int) -> bool:
+    if _is_head_over(log, config):
+        return True
+    deadline_ms = next_deadline_ms(log, config)
+    return deadline_ms is not None and deadline_ms <= now_ms
+
+
+def _is_head_over(log: PartitionLog, config: TopicConfig) -> bool:
     head = log.head()
     if head is None:
         return False
     if record_batch.next_offset(head) <= log.log_start_offset:
         return True  # hidden already: somebody has deleted the records below an offset
-    if not config.deletes:
-        return False
-    if 0 <= config.retention_bytes <= log.size_bytes - len(head):
-        return True
-    return 0 <= config.retention_ms < now_ms - record_batch.max_timestamp(head) and now_ms >= log.keep_until_ms
+    return config.deletes and 0 <= config.retention_bytes <= log.size_bytes - len(head)

@@ -12,6 +12,8 @@ from mini_kafka.core.inert_configs import INERT_CONFIGS, INT32_MAX, INT64_MAX, I
 
 UNLIMITED = -1
 SHOWN_CHARACTERS = 80
+LAGS = frozenset({"min.compaction.lag.ms", "max.compaction.lag.ms"})
+"""Who sets one of them has to heed the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,18 @@ class TopicConfig:
                 raise _not_allowed(name, text, definition.allowed) from None
         overrides = self.overrides.union(changes)
         config = replace(self, **parsed, inert=tuple(sorted(inert.items())), overrides=overrides)
-        if config.min_compaction_lag_ms > config.max_compaction_lag_ms:
+        if changes.keys() & LAGS and config.min_compaction_lag_ms > config.max_compaction_lag_ms:
             raise InvalidConfig(
                 f"min.compaction.lag.ms ({config.min_compaction_lag_ms}) cannot be over max.compaction.lag.ms"
                 f" ({config.max_compaction_lag_ms}): lower the one or raise the other"
             )
         return config
+
+    @property
+    def own(self) -> dict[str, str]:
+        """What was set for this topic, by Kafka's names, as text."""
+        values = self.as_mapping()
+        return {name: values[name] for name in self.overrides}
 
     def over(self, defaults: "TopicConfig") -> "TopicConfig":
         """Give what was set for this topic, and of all else these defaults."""

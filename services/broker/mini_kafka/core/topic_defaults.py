@@ -32,6 +32,17 @@ class TopicDefaults:
         """What was changed since the start, for whom, by the topic's names."""
         return self._changed
 
+    def for_topic(self, own: Mapping[str, str]) -> TopicConfig:
+        """Give the configs of a topic that has these of its own.
+
+        As in Kafka they must not contradict what the broker was started with. What was changed since may, for it would
+        contradict topics that are there, too, and nothing could be changed of those any more.
+
+        Raises:
+            InvalidConfig: a name is unknown, a value is not allowed, or two contradict each other.
+        """
+        return self.at_start.with_changes(own).over(self.config)
+
     def check(self, scope: Scope, configs: Mapping[str, str]) -> TopicConfig:
         """Say what would count if these, and no others, were changed for this scope.
 

@@ -123,6 +123,11 @@ class MemoryEngine:
         """Say nothing: what is in RAM is always there."""
         return ""
 
+    @property
+    def message_max_bytes(self) -> int:
+        """The bytes of a batch in a topic without a limit of its own: it changes while the broker runs."""
+        return self._topic_defaults.config.max_message_bytes
+
     def now_ms(self) -> int:
         """Give the time, in milliseconds since 1970."""
         return self._clock.now_ms()
@@ -153,7 +158,7 @@ class MemoryEngine:
         return describe(self._create(name, partitions, configs or {}))
 
     def _create(self, name: str, partitions: int | None, configs: Mapping[str, str]) -> Topic:
-        config = self._topic_defaults.config.with_changes(configs)
+        config = self._topic_defaults.for_topic(configs)
         count = self._config.num_partitions if partitions is None else partitions
         topic = self._topics.create(name, uuid4(), config, count)
         logger.info("topic %s created with %d partition%s", name, count, "" if count == 1 else "s")
@@ -191,7 +196,7 @@ class MemoryEngine:
     ) -> TopicDescription:
         """Give a topic more partitions, other configs, or both."""
         topic = self._topics.get(name)
-        config = topic.config.with_changes(configs or {})
+        config = self._topic_defaults.for_topic({**topic.config.own, **(configs or {})})
         if partitions is not None and partitions != len(topic.logs):
             self._topics.add_partitions(topic, partitions)
             self._waiters.notify(topic.topic_id)

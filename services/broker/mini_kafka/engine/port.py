@@ -170,6 +170,10 @@ class Engine(Protocol):
     def trouble(self) -> str:
         """Say why calls cannot be answered for now; empty when they can."""
 
+    @property
+    def message_max_bytes(self) -> int | None:
+        """The bytes of a batch in a topic without a limit of its own, as it is now; None where a cluster decides it."""
+
     def now_ms(self) -> int:
         """Give the time by which the engine goes, in milliseconds since 1970."""
 

@@ -173,6 +173,7 @@ class MemoryRawLog:
             if topic_changes == self._topics.changes:  # else a topic may have gone after its turn
                 more_bytes = min_bytes - found.size_bytes
                 is_in_time = await self._wait_for(logs, appended_before, more_bytes, deadline_ms)
+            is_in_time = is_in_time and self._clock.now_ms() < deadline_ms  # also where every turn brings news
 
     def _read(self, part: FetchPartition, reading: "_Reading") -> None:
         try:

@@ -40,7 +40,7 @@ class RetentionSweeper:
         start = log.log_start_offset
         if log.batch_count == 1:
             retention.begin(log, config, self._clock.now_ms())
-        if config.retention_bytes >= 0 and retention.enforce(log, config, self._clock.now_ms(), BATCHES_PER_STEP):
+        if config.retention_bytes >= 0 and retention.enforce_size(log, config, BATCHES_PER_STEP):
             self._arm(0)
         elif log.batch_count == 1 or log.log_start_offset != start:
             deadline_ms = retention.next_deadline_ms(log, config)

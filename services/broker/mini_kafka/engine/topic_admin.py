@@ -106,7 +106,7 @@ class MemoryTopicAdmin:
         """Refuse a topic as `create_topic` does, or say what it would be."""
         count = self._default_partitions if partitions is None else partitions
         self._topics.check_new(name, count)
-        return count, self._defaults.config.with_changes(configs)
+        return count, self._defaults.for_topic(configs)
 
     def check_more_partitions(self, name: str, total: int) -> None:
         """Refuse more partitions as `alter_topic` does, and add none."""
@@ -138,9 +138,7 @@ class MemoryTopicAdmin:
         """Give what was set there, and what counts where nothing was."""
         if isinstance(target, Scope):
             return dict(self._defaults.changed[target]), self._defaults.at_start
-        config = self._topics.get(target).config
-        values = config.as_mapping()
-        return {name: values[name] for name in config.overrides}, self._defaults.config
+        return self._topics.get(target).config.own, self._defaults.config
 
     async def replace_configs(
         self, target: str | Scope, configs: Mapping[str, str], *, validate_only: bool = False
@@ -154,7 +152,7 @@ class MemoryTopicAdmin:
             await asyncio.shield(self._follow_defaults())  # all topics, also when the client has hung up
             return
         topic = self._topics.get(target)
-        config = self._defaults.config.with_changes(configs)
+        config = self._defaults.for_topic(configs)
         if not validate_only:
             self._reconfigure(topic, config)
 

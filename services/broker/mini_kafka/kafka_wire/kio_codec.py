@@ -9,7 +9,7 @@ mappings; those that its version lacks are left out. What is long is read and wr
 import asyncio
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
 from functools import cache
@@ -20,7 +20,14 @@ from typing import Any
 from mini_kafka.kafka_wire.call import Api, Call, Request
 from mini_kafka.kafka_wire.message_reader import read_message
 from mini_kafka.kafka_wire.message_shape import Entity, FieldShape, field_names, shape_of
-from mini_kafka.kafka_wire.primitives import AT_ONCE, MAX_MESSAGE_CHARACTERS, NO_ID, TooMuchAtOnce
+from mini_kafka.kafka_wire.primitives import (
+    AT_ONCE,
+    MAX_MESSAGE_CHARACTERS,
+    NO_ID,
+    NO_TAGS,
+    TooMuchAtOnce,
+    array_length,
+)
 
 INLINE_ELEMENTS = 100
 """A response with more of them is written on a thread: kio takes some 20 µs for each structure."""
@@ -72,11 +79,34 @@ async def respond(call: Call, **values: Any) -> bytes:
     return _write_response(api, version, values)
 
 
+async def respond_bit_by_bit(call: Call, name: str, elements: AsyncIterable[Mapping[str, Any]]) -> list[bytes]:
+    """Write a response that ends with the array `name`, each element when it comes: objects are ten times as large."""
+    api, version, is_flexible = call.request.api, call.version, call.request.is_flexible
+    tags = NO_TAGS if is_flexible else b""
+    head = _write_response(api, version, {name: []}).removesuffix(array_length(0, flexible=is_flexible) + tags)
+    written = []
+    async for element in elements:
+        is_long = sum(1 for _ in islice(_elements(element), INLINE_ELEMENTS + 1)) > INLINE_ELEMENTS
+        args = api, version, name, element
+        written.append(await asyncio.to_thread(_write_element, *args) if is_long else _write_element(*args))
+    return [head + array_length(len(written), flexible=is_flexible), *written, tags]
+
+
+def _write_element(api: Api, version: int, name: str, element: Mapping[str, Any]) -> bytes:
+    shapes = shape_of(message_type(api.name, version, "Response"))
+    [entity] = [shape.entity for shape in shapes if shape.name == name]
+    return _write(_Builder(api, "Response").build(entity, element))
+
+
 def _write_response(api: Api, version: int, values: Mapping[str, Any]) -> bytes:
+    return _write(build_message(api, version, "Response", values))
+
+
+def _write(message: Any) -> bytes:
     from kio.serial import entity_writer
 
     buffer = io.BytesIO()
-    entity_writer(message_type(api.name, version, "Response"))(buffer, build_message(api, version, "Response", values))
+    entity_writer(type(message))(buffer, message)
     return buffer.getvalue()
 
 

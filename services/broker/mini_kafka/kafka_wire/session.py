@@ -12,8 +12,9 @@ from mini_kafka.kafka_wire.call import Answer, Api, Request
 from mini_kafka.kafka_wire.errors import WireError
 from mini_kafka.kafka_wire.primitives import INT32, NO_TAGS, Reader
 
-PRODUCE = 0
 API_VERSIONS = 18
+LONG_WAITS = frozenset({1, 11, 14})
+"""Fetch, JoinGroup and SyncGroup: they wait for others, perhaps for minutes, and are of no use to who has hung up."""
 LEAST_HEADER_BYTES = 8  # key, version, correlation id
 _SIZE_BYTES = 4
 _HEADER = struct.Struct(">hhi")
@@ -47,12 +48,13 @@ class Session:
     def wants_data(self) -> bool:
         """Whether the socket should be read: not while a request is in work and enough is waiting behind it.
 
-        Behind a Produce nothing is read. A producer that wants no answer may hang up when it has sent all, and who is
-        not read is not heard to hang up: so all that it has sent is appended, as in Kafka.
+        Only behind what may wait for long something is read. A client may hang up when it has sent all, without waiting
+        for answers, and who is not read is not heard to hang up: so its records are appended, its offsets committed and
+        its topics made, as in Kafka.
         """
         if self._in_work is None:
             return True
-        return self._in_work.api.key != PRODUCE and self.waiting_bytes <= self._limits.ahead_bytes
+        return self._in_work.api.key in LONG_WAITS and self.waiting_bytes <= self._limits.ahead_bytes
 
     @property
     def is_working(self) -> bool:

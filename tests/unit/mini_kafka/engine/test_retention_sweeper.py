@@ -54,6 +54,17 @@ def held(log: PartitionLog) -> int:
     return log.batch_count
 
 
+def test_an_append_drops_for_the_size_and_leaves_what_is_too_old_to_a_pass(house: House, clock: ManualClock) -> None:
+    topic = house.create("orders", TopicConfig(retention_ms=0, retention_bytes=10 * SIZE))
+    began_ms = clock.now_ms()
+    house.append(topic)
+    clock.advance(1)
+    house.append(topic, times=2, timestamp_ms=began_ms)  # too old when they come, and no more so than the first
+    assert held(topic.log(0)) == 3
+    clock.advance(MIN_INTERVAL_MS)
+    assert held(topic.log(0)) == 0
+
+
 def test_a_record_goes_when_its_time_comes_and_not_before(house: House, clock: ManualClock) -> None:
     topic = house.create("orders", BY_AGE)
     house.append(topic)

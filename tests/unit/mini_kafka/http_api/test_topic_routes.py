@@ -2,6 +2,7 @@
 
 import pytest
 
+from mini_kafka.core.topic_defaults import Scope
 from mini_kafka.settings import LIMITS
 from mini_kafka_shared import __version__
 from tests.support.asgi import JSON, Answer
@@ -29,6 +30,16 @@ def test_the_broker_says_what_it_is_and_what_it_takes() -> None:
         assert (await it.get("/v1")).json()["kafka"] == "127.0.0.1:9092"
 
     tell(story, max_body_bytes=2048, max_groups=7, body_timeout=1.5)
+
+
+def test_a_limit_is_shown_as_it_is_now() -> None:
+    async def story(it: Broker) -> None:
+        before = (await it.get("/v1")).json()["limits"]
+        await it.engine.topic_admin.replace_configs(Scope.THIS_BROKER, {"max.message.bytes": "2000"})
+        assert before["message_max_bytes"] == 3000
+        assert (await it.get("/v1")).json()["limits"] == before | {"message_max_bytes": 2000}
+
+    tell(story, message_max_bytes=3000)
 
 
 @pytest.mark.parametrize("wish", [b"", b"null", b"{}"])

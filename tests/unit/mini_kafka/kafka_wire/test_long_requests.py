@@ -1,6 +1,8 @@
 """Long requests: read and written on a thread, worked at in turns, and right where something changes in between."""
 
 import asyncio
+import inspect
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +10,11 @@ import pytest
 
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord
+from mini_kafka.kafka_wire.call import Call
 from mini_kafka.kafka_wire.error_codes import ErrorCode
 from tests.support.client_batches import client_batch
 from tests.support.clock import ManualClock
-from tests.support.kafka import KafkaClient, tell_kafka
+from tests.support.kafka import NAMES, KafkaClient, frame, tell_kafka
 from tests.support.kafka_topics import new
 
 MANY = 900
@@ -108,9 +111,64 @@ def test_others_have_their_turn_while_a_long_request_is_answered(name: str, thre
         assert turns > 3
         if name != "DescribeLogDirs":  # whose request is short
             assert {"read_message", "read_request"} & set(threads)
-        assert {"_write_response", "_answer", "_write"} & set(threads)
+        if name not in TOPICS_WITH_CONFIGS:  # they are written bit by bit
+            assert {"_write_response", "_answer", "_write"} & set(threads)
 
     tell_kafka(story)
+
+
+TOPICS_WITH_CONFIGS: dict[str, list[dict[str, Any]]] = {
+    "CreateTopics": [new(f"made{number}") for number in range(100)],
+    "DescribeConfigs": [
+        {"resource_type": 2, "resource_name": f"t{number}", "configuration_keys": None} for number in range(100)
+    ],
+}
+
+
+@pytest.mark.parametrize("name", TOPICS_WITH_CONFIGS)
+def test_the_configs_of_many_topics_are_never_all_in_memory_as_objects(name: str) -> None:
+    first, *others = TOPICS_WITH_CONFIGS[name]
+    array = "topics" if name == "CreateTopics" else "resources"
+    more: dict[str, Any] = {"validate_only": True} if name == "CreateTopics" else {}
+
+    async def story(client: KafkaClient) -> None:
+        for number in range(100):
+            await client.engine.create_topic(client.caller, f"t{number}")
+        await client.ask(name, None, **{array: [first]})  # loads its classes
+        api = NAMES[name]
+        client.session.receive(frame(api, api.highest, {array: others, **more}))
+        request = client.session.next_request()
+        assert request is not None
+        tracemalloc.start()
+        answering = api.handle(Call(request, client.connection))
+        assert inspect.isawaitable(answering)
+        client.session.respond(await answering)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 4 * client.session.outgoing_bytes
+
+    tell_kafka(story)
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_long_poll_over_many_partitions_ends_in_time_also_where_records_never_cease() -> None:
+    clock = ManualClock()
+
+    async def story(client: KafkaClient) -> None:
+        await prepare(client)
+        await client.engine.produce(client.caller, TOPIC, [NewRecord(b"short", partition=0)])
+        topics = [{"topic": TOPIC, "partitions": parts("partition", fetch_offset=0, partition_max_bytes=0)}]
+        fields = FETCH | {"max_wait": 100, "min_bytes": 1000, "topics": topics}  # of which an answer never has so many
+        asking = asyncio.ensure_future(client.ask("Fetch", 11, **fields))
+        while not asking.done():
+            assert clock.now_ms() - began_ms < 10_000
+            clock.advance(10)
+            await client.engine.produce(client.caller, TOPIC, [NewRecord(b"x" * 2000, partition=0)])
+            await asyncio.sleep(0)
+        assert [len(topic.partitions) for topic in (await asking).responses] == [MANY]
+
+    began_ms = clock.now_ms()
+    tell_kafka(story, clock)
 
 
 async def ask_and_delete(client: KafkaClient, name: str, turns: int) -> Any:

@@ -16,6 +16,7 @@ from tests.support.clock import ManualClock
 from tests.support.kafka import KafkaClient, kafka_client, tell_kafka
 from tests.support.kafka_group import commit, join, stable
 
+FETCH = 1
 TOPIC = "orders"
 pytestmark = pytest.mark.anyio
 
@@ -178,7 +179,7 @@ async def test_a_silent_producer_is_remembered_as_long_as_the_setting_says(chang
 def test_what_is_sent_ahead_is_kept_as_far_as_the_setting_says() -> None:
     for changes, wants_data in (({}, True), ({"max_ahead_bytes": 10}, False)):
         session = Session(APIS, build_wire_limits(BrokerSettings.model_validate(changes)))
-        session.receive(struct.pack(">ihhih", 10, 18, 0, 7, -1) + b"x" * 100)
+        session.receive(struct.pack(">ihhih", 10, FETCH, 4, 7, -1) + b"x" * 100)
         assert session.next_request() is not None
         assert session.wants_data is wants_data
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mini_kafka.kafka_wire.bounds import WireLimits
 from mini_kafka.kafka_wire.call import Api, Call
 from mini_kafka.kafka_wire.errors import WireError
+from mini_kafka.kafka_wire.registry import APIS as REGISTERED
 from mini_kafka.kafka_wire.session import Session
 
 LIMIT = 1000
@@ -23,6 +24,7 @@ def never(_call: Call) -> bytes:
 OLD, NEW = Api(3, "Old", 0, 8, 9, never), Api(60, "New", 0, 2, 0, never)
 VERSIONS = Api(18, "ApiVersions", 0, 4, 3, never)
 APIS = {api.key: api for api in (OLD, NEW, VERSIONS)}
+FETCH = {1: Api(1, "Fetch", 4, 18, 12, never)}
 
 
 def session() -> Session:
@@ -141,9 +143,9 @@ def test_nothing_can_be_answered_that_was_not_asked() -> None:
         session().respond(b"x")
 
 
-def test_no_more_is_read_while_a_request_is_in_work_and_enough_waits_behind_it() -> None:
-    it = Session(APIS, WireLimits(request_bytes=2 * AHEAD))
-    it.receive(request(3, 0))
+def test_no_more_is_read_while_a_request_waits_and_enough_waits_behind_it() -> None:
+    it = Session(APIS | FETCH, WireLimits(request_bytes=2 * AHEAD))
+    it.receive(request(1, 4))
     it.receive(b"\0" * (AHEAD + 1))
     assert it.wants_data  # nothing is in work yet
     assert it.next_request() is not None
@@ -218,14 +220,12 @@ def test_any_bytes_are_a_request_or_nothing_yet_or_refused(data: bytes) -> None:
             it.respond(None)
 
 
-def test_behind_a_produce_nothing_is_read_so_that_a_producer_that_hangs_up_is_not_heard_before_it_is_done() -> None:
-    it = Session({0: Api(0, "Produce", 0, 13, 9, never), **APIS}, WireLimits())
-    it.receive(request(3, 0))
+@pytest.mark.parametrize("key", sorted(REGISTERED))
+def test_only_behind_what_may_wait_is_read_on_so_that_who_hangs_up_is_not_heard_before_all_is_done(key: int) -> None:
+    api = REGISTERED[key]
+    it = Session(REGISTERED, WireLimits())
+    it.receive(request(key, api.lowest, b"\0" if api.is_flexible(api.lowest) else b""))
     assert it.next_request() is not None
-    assert it.wants_data
-    it.respond(b"")
-    it.receive(request(0, 3))
-    assert it.next_request() is not None
-    assert not it.wants_data
+    assert it.wants_data is (api.name in {"Fetch", "JoinGroup", "SyncGroup"})
     it.respond(None)
     assert it.wants_data

@@ -113,6 +113,11 @@ class KafkaClusterEngine:
         """Say why the cluster cannot be asked now."""
         return self._connection.trouble
 
+    @property
+    def message_max_bytes(self) -> None:
+        """Say nothing: the cluster's brokers decide it."""
+        return
+
     def now_ms(self) -> int:
         """Give the time, in milliseconds since 1970."""
         return time.time_ns() // 1_000_000

@@ -39,12 +39,15 @@ class OffsetsQuery(Query):
 @router.get("", summary="What this broker is")
 async def show_broker(call: CallDep) -> Broker:
     """Show the version, the life of the log, where Kafka clients connect, and every limit."""
+    limits = dict(call.bounds.shown)
+    if call.engine.message_max_bytes is not None:
+        limits["message_max_bytes"] = call.engine.message_max_bytes
     return Broker(
         version=__version__,
         epoch=call.engine.epoch,
         engine=call.engine.name,
         kafka=call.bounds.kafka_address,
-        limits=call.bounds.shown,
+        limits=limits,
     )
 
 

@@ -6,19 +6,20 @@
 - 5 answers with the topic's configs, 7 with its id (KIP-516), which a topic that was only checked has not.
 """
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from mini_kafka.core.errors import BrokerError, InvalidPartitions
 from mini_kafka.engine.pace import Pace
-from mini_kafka.kafka_wire.call import Call
+from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.config_answers import BrokerConfigs, topic_entries
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond
+from mini_kafka.kafka_wire.kio_codec import read_request, respond_bit_by_bit
 from mini_kafka.kafka_wire.primitives import NO_ID
 
 DEFAULT = -1
-TOPICS_AT_ONCE = 5
-"""Topics that are made, or written into an answer with all their configs, before others get their turn: a few
+TOPICS_AT_ONCE = 3
+"""Topics that are made, and written into an answer with all their configs, before others get their turn: a few
 milliseconds."""
 FIELDS_OF_CONFIGS = ("name", "value", "read_only", "config_source", "is_sensitive")
 
@@ -29,22 +30,24 @@ class _Refused(Exception):
         self.code = code
 
 
-async def handle(call: Call) -> bytes:
+async def handle(call: Call) -> Answer:
     """Make the topics, one after the other."""
-    request, defaults = await read_request(call.request), call.broker_configs
+    return await respond_bit_by_bit(call, "topics", _results(call, await read_request(call.request)))
+
+
+async def _results(call: Call, request: Any) -> AsyncIterator[dict[str, Any]]:
+    defaults = call.broker_configs
     counts = await Pace().count(topic.name for topic in request.topics)
-    results = []
-    pace = Pace(TOPICS_AT_ONCE)
-    for name, topic in {topic.name: topic async for topic in Pace().each(request.topics)}.items():
-        await pace.step()
+    topics = {topic.name: topic async for topic in Pace().each(request.topics)}
+    async for name, topic in Pace(TOPICS_AT_ONCE).each(topics.items()):
         try:
             _check_once(name, counts[name])
-            results.append(await _create(call, topic, defaults, validate_only=request.validate_only))
+            result = await _create(call, topic, defaults, validate_only=request.validate_only)
         except BrokerError as error:
-            results.append(_refusal(name, kafka_code(error), str(error)))
+            result = _refusal(name, kafka_code(error), str(error))
         except _Refused as error:
-            results.append(_refusal(name, error.code, str(error)))
-    return await respond(call, topics=results)
+            result = _refusal(name, error.code, str(error))
+        yield result
 
 
 async def _create(call: Call, topic: Any, defaults: BrokerConfigs, *, validate_only: bool) -> dict[str, Any]:

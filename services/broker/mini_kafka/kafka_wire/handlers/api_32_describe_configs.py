@@ -12,7 +12,7 @@ from typing import Any
 from mini_kafka.core.errors import BrokerError
 from mini_kafka.core.topic import check_name
 from mini_kafka.engine.pace import Pace
-from mini_kafka.kafka_wire.call import Call
+from mini_kafka.kafka_wire.call import Answer, Call
 from mini_kafka.kafka_wire.config_answers import (
     BROKER,
     CLIENT_METRICS,
@@ -24,18 +24,18 @@ from mini_kafka.kafka_wire.config_answers import (
     topic_entries,
 )
 from mini_kafka.kafka_wire.error_codes import ErrorCode, kafka_code
-from mini_kafka.kafka_wire.kio_codec import read_request, respond
+from mini_kafka.kafka_wire.kio_codec import read_request, respond_bit_by_bit
 
-RESOURCES_AT_ONCE = 5
-"""Resources, of 33 configs each, that are described before others get their turn: a few milliseconds."""
+RESOURCES_AT_ONCE = 2
+"""Resources, of 33 configs each, that are described and written before others get their turn: some milliseconds."""
 
 
-async def handle(call: Call) -> bytes:
+async def handle(call: Call) -> Answer:
     """Describe each resource by itself, and once: an answer cannot be made large by asking twice."""
     request, configs = await read_request(call.request), call.broker_configs
     resources = Pace(RESOURCES_AT_ONCE).once(request.resources)
-    results = [_describe(call, resource, request, configs) async for resource in resources]
-    return await respond(call, results=results)
+    results = (_describe(call, resource, request, configs) async for resource in resources)
+    return await respond_bit_by_bit(call, "results", results)
 
 
 def _describe(call: Call, resource: Any, request: Any, configs: BrokerConfigs) -> dict[str, Any]:

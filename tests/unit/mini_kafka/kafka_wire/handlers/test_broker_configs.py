@@ -125,6 +125,26 @@ def test_lists_are_appended_to_and_subtracted_from_the_value_at_the_start() -> N
     tell_kafka(story)
 
 
+def test_a_default_that_contradicts_a_topic_keeps_nobody_from_changing_the_topic() -> None:
+    async def story(client: KafkaClient) -> None:
+        await with_topic(client, "there", min_compaction_lag_ms="5000")
+        await set_all(client, "1", log_cleaner_max_compaction_lag_ms="1000")
+        await with_topic(client, "new", min_compaction_lag_ms="5000")
+        for name in ("there", "new"):
+            grown = await client.ask("CreatePartitions", topics=[{"name": name, "count": 2, "assignments": None}])
+            assert grown.results[0].error_code == 0
+            own = {"config_operation": SET, "name": "retention.ms", "value": "7"}
+            wanted = [{"resource_type": TOPIC, "resource_name": name, "configs": [own]}]
+            assert (await client.ask("IncrementalAlterConfigs", resources=wanted)).responses[0].error_code == 0
+            await client.engine.put_topic(client.caller, name)
+            await client.engine.alter_topic(client.caller, name, configs={"retention.bytes": "9"})
+            configs = await configs_of(client, name)
+            lags = [configs[f"{bound}.compaction.lag.ms"] for bound in ("min", "max")]
+            assert (lags, configs["retention.ms"], configs["retention.bytes"]) == (["5000", "1000"], "7", "9")
+
+    tell_kafka(story)
+
+
 def test_alter_configs_replaces_what_was_changed_in_its_scope_alone() -> None:
     async def story(client: KafkaClient) -> None:
         await set_all(client, "", log_retention_bytes="5")
