@@ -18,7 +18,7 @@ PACKAGES := services shared demo bench tests
 
 .PHONY: help setup demo up down logs ps cluster cluster-down cluster-test
 .PHONY: check check-format check-types check-imports check-http check-kafka check-others
-.PHONY: test compat bench lock clean
+.PHONY: test compat bench soak lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -98,6 +98,9 @@ compat: $(VENV)/dev.stamp ## run Kafka's clients against the broker, and write d
 
 bench: $(VENV)/dev.stamp ## measure this broker and its peers, side by side
 	@$(BIN)/python -m bench
+
+soak: $(VENV)/dev.stamp ## load a gateway for ten minutes, and see whether its memory stays flat
+	@SOAK_MINUTES=$${SOAK_MINUTES:-10} $(BIN)/pytest -q --capture=no tests/integration/test_soak.py
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
 lock: ## pin and hash every requirement again, from pyproject.toml

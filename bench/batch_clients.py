@@ -9,7 +9,7 @@ gives it, or with hiredis, its parser in C (`redis[hiredis]`).
 import http.client
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -35,8 +35,8 @@ class Client(Protocol):
         """Take the next records of a group, acknowledge them, and count them."""
 
 
-def with_http_client(url: str) -> Ask:
-    """Ask with the standard library."""
+def with_http_client(url: str, ok: Collection[int] = (200,)) -> Ask:
+    """Ask with the standard library; another status than `ok` is an error."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
 
     def ask(method: str, path: str, body: object) -> Any:
@@ -44,7 +44,7 @@ def with_http_client(url: str) -> Ask:
         connection.request(method, path, sent, {"content-type": "application/json"})
         answer = connection.getresponse()
         content = answer.read()
-        if answer.status != http.HTTPStatus.OK:
+        if answer.status not in ok:
             raise RuntimeError(content[:300])
         return json.loads(content)
 

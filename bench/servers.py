@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,16 +54,37 @@ def mini_kafka(*flags: str) -> Iterator[Server]:
 
 
 @contextmanager
+def gateway(address: str, *flags: str) -> Iterator[Server]:
+    """Run the broker as a gateway to the Kafka cluster at an address."""
+    ports = ("--http-port", "0", "--engine", "kafka", "--bootstrap-servers", address)
+    with _running([sys.executable, "-m", "mini_kafka", *ports, "--log-level", "warning", *flags]) as it:
+        yield it
+
+
+@contextmanager
 def plain_app() -> Iterator[Server]:
     """Run the peer, on the same server, loop and parser."""
+    with _plain("bench.plain_app") as it:
+        yield it
+
+
+@contextmanager
+def plain_kafka_app(address: str) -> Iterator[Server]:
+    """Run the peer of a gateway in the same way."""
+    with _plain("bench.plain_kafka_app", PLAIN_KAFKA_ADDRESS=address) as it:
+        yield it
+
+
+@contextmanager
+def _plain(module: str, **environment: str) -> Iterator[Server]:
     code = (
-        "import socket, uvicorn; from bench.plain_app import app;"
+        f"import socket, uvicorn; from {module} import app;"
         "s = socket.create_server(('127.0.0.1', 0));"
         "print('listening http=127.0.0.1:%d' % s.getsockname()[1], flush=True);"
         "uvicorn.Server(uvicorn.Config(app, loop='uvloop', http='httptools', access_log=False,"
         " log_level='warning')).run([s])"
     )
-    with _running([sys.executable, "-c", code]) as it:
+    with _running([sys.executable, "-c", code], {**os.environ, **environment}) as it:
         yield it
 
 
@@ -90,8 +111,8 @@ def redis_server() -> Iterator[Server]:
 
 
 @contextmanager
-def _running(command: list[str]) -> Iterator[Server]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def _running(command: list[str], environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         url = "http://" + process.stdout.readline().strip().partition("http=")[2].split()[0]

@@ -6,7 +6,7 @@ have made; it never condemns one that a correct broker could have made.
 
 from collections.abc import Iterator
 
-from tests.checker import group_rules, log_rules, share_rules
+from tests.checker import group_rules, log_rules, share_commit_rules, share_rules
 from tests.checker.history import History
 from tests.checker.known_log import KnownLog
 from tests.checker.violations import Violation
@@ -26,5 +26,6 @@ def _violations(history: History) -> Iterator[Violation]:
     yield from log_rules.dense(log)
     yield from share_rules.one_holder(history)
     yield from share_rules.finished(history, log)
+    yield from share_commit_rules.done(history, log)
     yield from group_rules.one_owner(history)
     yield from group_rules.committed(history)

@@ -11,6 +11,7 @@ from itertools import accumulate
 from math import inf
 
 from tests.checker.history import Commit, Committed, History, Partition
+from tests.checker.share_commit_rules import share_groups
 from tests.checker.violations import Rule, Violation
 
 
@@ -50,10 +51,11 @@ def committed(history: History) -> Iterator[Violation]:
     """Find committed offsets that nobody committed, or after which another commit was acknowledged."""
     commits: defaultdict[tuple[str, Partition], list[Commit]] = defaultdict(list)
     reads: list[Committed] = []
+    shared = share_groups(history)  # their members say what is done, and the broker commits
     for one in history.operations:
         if isinstance(one, Commit):
             commits[one.group, (one.topic, one.partition)].append(one)
-        elif isinstance(one, Committed):
+        elif isinstance(one, Committed) and one.group not in shared:
             reads.append(one)
     registers = {place: _Register(of_place) for place, of_place in commits.items()}
     for read in reads:

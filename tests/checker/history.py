@@ -211,3 +211,11 @@ class History:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dead_letter_topics: frozenset[str] = frozenset()
     max_delivery_count: int = 5
+    moves: tuple[tuple[int, int], ...] = ()
+    """When partitions of share groups may have moved from one gateway to another, from and to a time.
+
+    What a gateway knows of a share beside the committed offset is in its memory and does not move along, as the port
+    says. So about what overlaps these times no more is asked than that every record comes to an end, and that
+    what is committed is done: locks may end early, deliveries are counted anew, and what was accepted but not
+    committed comes again.
+    """

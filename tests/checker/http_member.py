@@ -1,10 +1,14 @@
 """A member of a share group that speaks `/v1`: it settles what it acquires in time, too late or never."""
 
 import json
+from itertools import count
 from typing import Any
 
 from tests.checker.http_clients import Lost
-from tests.checker.http_world import GROUP, SHARED, World, payload_of
+from tests.checker.http_world import GROUP, SHARED, World, look_at_commits, payload_of
+
+LOOK_EVERY = 10
+"""Of so many times that it works, a member looks once at what its group has committed."""
 
 
 class Member:
@@ -14,6 +18,9 @@ class Member:
         self._world = world
         self._name = world.journal.client
         self._diligent = diligent
+        self._steps = count(1)
+        self._holder: dict[str, str] = {}
+        """Names the gateway that gave the last locks, if there are gateways."""
 
     def step(self) -> bool:
         """Acquire some records and settle them; say whether there were any."""
@@ -26,6 +33,8 @@ class Member:
                 self._settle([(lock, "accept", 0) for lock in records], lock_ms)
             else:
                 self._work(records, lock_ms)
+            if next(self._steps) % LOOK_EVERY == 0:
+                look_at_commits(world)
         except Lost:
             return True
         return bool(records)
@@ -44,6 +53,8 @@ class Member:
             "POST", f"/v1/groups/{GROUP}/acquire", json.dumps(wish).encode(), content_type="application/json"
         )
         records = world.expect(answer, 200)["records"]
+        gateway = answer.headers.get("mini-kafka-gateway")
+        self._holder = {"Mini_Kafka_Gateway": gateway} if gateway else {}
         names = ("lock", "topic", "partition", "offset")
         pending.returned(
             records=[(*map(one.get, names), payload_of(one), one["key"], one["delivery_count"]) for one in records]
@@ -56,7 +67,8 @@ class Member:
             return  # forgotten: the locks have to run out
         if world.chance(0.03):
             pending = world.journal.invoke("leave", group=GROUP, member=self._name)
-            world.expect(world.ask("DELETE", f"/v1/groups/{GROUP}/members/{self._name}"), 200)
+            path = f"/v1/groups/{GROUP}/members/{self._name}"
+            world.expect(world.ask("DELETE", path, b"", **self._holder), 200)
             pending.returned()
             return
         if world.chance(0.1):
@@ -81,7 +93,8 @@ class Member:
         for tries_left in (1, 0):
             pending = world.journal.invoke("settle", group=GROUP, settlements=settlements)
             try:
-                answer = world.ask("POST", f"/v1/groups/{GROUP}/acknowledge", body, content_type="application/json")
+                path = f"/v1/groups/{GROUP}/acknowledge"
+                answer = world.ask("POST", path, body, content_type="application/json", **self._holder)
             except Lost:
                 if not tries_left:
                     raise

@@ -79,7 +79,7 @@ class Producer:
     ) -> None:
         """Send records, and again where the answer was lost: always where that is safe, else now and then."""
         world = self._world
-        once = safe and world.chance(0.5)
+        once = safe and world.numbers_requests and world.chance(0.5)
         fields = {}
         if once:
             fields = {"Producer_Id": world.journal.client, "Producer_Seq": str(self._sequences[topic])}
@@ -118,7 +118,10 @@ def _places(payloads: list[Payload], parameters: str, answer: Answer, world: Wor
     """Read where records came to lie; None where a summary does not say it."""
     if parameters == "ack=each":
         assert answer.status == 200, answer
-        return [(line["partition"], line["offset"]) for line in map(json.loads, answer.body.splitlines())]
+        lines = list(map(json.loads, answer.body.splitlines()))
+        if any("interrupted" in line for line in lines):
+            raise Lost
+        return [(line["partition"], line["offset"]) for line in lines]
     content = world.expect(answer, 200)
     if parameters != "ack=all":
         return [(place["partition"], place["offset"]) for place in content["records"]]

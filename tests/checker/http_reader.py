@@ -13,9 +13,10 @@ from tests.checker.journal import Pending
 class Reader:
     """Reads a topic: by token, as JSON or as lines, or one partition by offset. It goes on where it was, or anew."""
 
-    def __init__(self, world: World, topic: str) -> None:
+    def __init__(self, world: World, topic: str, partitions: int | None = None) -> None:
         self.world = world
         self.topic = topic
+        self.partitions = PARTITIONS[topic] if partitions is None else partitions
         self.positions: dict[int, int] = {}
         self.token = "earliest"
         self.ended = False
@@ -60,7 +61,7 @@ class Reader:
     def note(self, pending: Pending, records: list[dict[str, Any]], *, at_end: bool) -> None:
         """Write down what was read of each partition since the last time."""
         parts = []
-        for number in range(PARTITIONS.get(self.topic, 1)):
+        for number in range(self.partitions):
             mine = [seen_in(record) for record in records if record["partition"] == number]
             start = self.positions.get(number, 0)
             following = int(str(mine[-1][0])) + 1 if mine else start
@@ -72,7 +73,7 @@ class Reader:
     def _read_partition(self) -> None:
         """Read one partition from somewhere that was read before; it changes nothing about where the reader stands."""
         world = self.world
-        number = world.rng.randrange(PARTITIONS.get(self.topic, 1))
+        number = world.rng.randrange(self.partitions)
         start = world.rng.randint(0, self.positions.get(number, 0))
         pending = world.journal.invoke("fetch", topic=self.topic)
         path = f"/v1/topics/{self.topic}/records?partition={number}&from={start}&max_records=50"
@@ -128,8 +129,7 @@ def read_everything(world: World) -> list[str]:
     """Read every topic from its start to its end, and give the names of those with dead letters."""
     topics = [topic["name"] for topic in world.expect(world.ask("GET", "/v1/topics"), 200)["topics"]]
     for topic in topics:
-        look_at_watermarks(world, topic)
-        reader = Reader(world, topic)
+        reader = Reader(world, topic, look_at_watermarks(world, topic))
         before = ""
         while not reader.ended and reader.token != before:  # a broker that gets stuck is found by what is missing
             before = reader.token

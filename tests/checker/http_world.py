@@ -31,6 +31,8 @@ class World:
     wait_ms: int
     """How long a call waits for a record."""
     lock_ms: tuple[int, ...] = (200, 600, 1500)
+    numbers_requests: bool = True
+    """Whether the broker promises to append a numbered request once: gateways to a cluster do not."""
 
     def chance(self, probability: float) -> bool:
         """Say yes now and then."""
@@ -63,11 +65,20 @@ def seen_in(record: dict[str, Any]) -> tuple[object, ...]:
     return record["offset"], payload_of(record), record.get("key"), origin
 
 
-def look_at_watermarks(world: World, topic: str) -> None:
-    """Ask where each partition ends."""
+def look_at_watermarks(world: World, topic: str) -> int:
+    """Ask where each partition ends, and count them."""
     pending = world.journal.invoke("watermark", topic=topic)
     bounds = world.expect(world.ask("GET", f"/v1/topics/{topic}"), 200)["partitions"]
     pending.returned(offsets=[partition["high_watermark"] for partition in bounds])
+    return len(bounds)
+
+
+def look_at_commits(world: World) -> None:
+    """Ask how far the share group is in each partition."""
+    pending = world.journal.invoke("committed", group=GROUP)
+    answer = world.ask("GET", f"/v1/groups/{GROUP}")
+    partitions = [] if answer.status == 404 else world.expect(answer, 200)["partitions"]
+    pending.returned(offsets=[[one["topic"], one["partition"], one["committed_offset"]] for one in partitions])
 
 
 def create_topics(world: World) -> None:

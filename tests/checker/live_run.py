@@ -11,13 +11,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from tests.checker.gateways import connect
 from tests.checker.history import History
-from tests.checker.http_clients import Connection
+from tests.checker.http_clients import Ask, Lost
 from tests.checker.http_member import Member, is_finished
 from tests.checker.http_reader import read_everything
 from tests.checker.http_world import COMPACTED, GROUP, SHARED, World, create_topics
@@ -68,11 +69,16 @@ class LiveRun:
     rng: Random
     kafka: str = ""
     """Where workers find the broker's Kafka port; without it there are none that do."""
+    finish_s: float = FINISH_SECONDS
     kills: int = 0
     pauses: int = 0
     _workers: list[_Worker] = field(default_factory=list)
     _ended: list[_Worker] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
+
+    def _patient(self, ask: Ask) -> Ask:
+        """Give the way to ask for what is done before and after the work."""
+        return ask
 
     @property
     def _roles(self) -> tuple[str, ...]:
@@ -87,13 +93,13 @@ class LiveRun:
         Raises:
             AssertionError: a worker got an answer that it did not expect, or they do not get on.
         """
-        connection = Connection(self.address, self.rng, cut=0)
+        connection = connect(self.address, self.rng, cut=0)
         journal = Journal("last", time.monotonic_ns, self._lines.append)
-        world = World(self.rng, connection.ask, journal, sleep_ms, wait_ms=200)
+        world = World(self.rng, self._patient(connection.ask), journal, sleep_ms, wait_ms=200)
         try:
             create_topics(world)
             self._let_work(seconds, journal_bytes, role_bytes)
-            dead = _finish(world)
+            dead = _finish(world, self.finish_s)
             if self.kafka:
                 reader = KafkaReader(world, self.kafka)
                 reader.read_everything()
@@ -104,13 +110,19 @@ class LiveRun:
         return History(tuple(read([*lines, *self._lines])), frozenset(COMPACTED), {GROUP: SHARED}, frozenset(dead))
 
     def _let_work(self, seconds: float, journal_bytes: int, role_bytes: int) -> None:
-        try:
-            self._workers += [self._start(role) for role in self._roles]
+        with self._at_work():
             began = time.monotonic()
             while (passed := time.monotonic() - began) < seconds or not self._is_enough(journal_bytes, role_bytes):
                 assert passed < seconds + FINISH_SECONDS, f"the workers have only written {self._bytes_by_role()}"
                 time.sleep(self.rng.random() * 0.4)
                 self._disturb()
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Have workers, and end them all."""
+        try:
+            self._workers += [self._start(role) for role in self._roles]
+            yield
             self._check_workers()
         finally:
             for worker in self._workers:
@@ -153,6 +165,7 @@ class LiveRun:
                 time.sleep(self.rng.random() * longest_s)
 
     def _replace(self, number: int) -> None:
+        """Kill a worker, and let another take its place."""
         self.kills += 1
         ended = self._workers[number]
         ended.kill()
@@ -166,12 +179,13 @@ class LiveRun:
                 raise AssertionError(f"{worker.process.args!r} ended with {worker.process.returncode}: {errors}")
 
 
-def _finish(world: World) -> list[str]:
+def _finish(world: World, seconds: float) -> list[str]:
     member = Member(world, diligent=True)
-    deadline = time.monotonic() + FINISH_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not member.step() and is_finished(world):
-            break
+        with suppress(Lost):
+            if not member.step() and is_finished(world):
+                break
     return read_everything(world)
 
 

@@ -1,6 +1,7 @@
 """One worker as a process: `python -m tests.checker.live_worker ROLE[:WHAT] NAME ADDRESS SEED` prints its journal.
 
-ADDRESS is the HTTP API's, and for the roles `kafka-…` where Kafka clients find the broker.
+ADDRESS is the HTTP API's, or those of gateways (`NAME=HOST:PORT,…`), and for the roles `kafka-…` where Kafka clients
+find the broker.
 
 It works until it is killed, or whoever started it is gone. A line of the journal is written at once, before the request
 that it announces is sent.
@@ -12,6 +13,7 @@ import time
 from random import Random
 from typing import Protocol
 
+from tests.checker.gateways import Gateways, connect
 from tests.checker.http_clients import Connection
 from tests.checker.http_member import Member
 from tests.checker.http_producer import Producer
@@ -52,8 +54,10 @@ def main(role: str, name: str, address: str, seed: str) -> None:
         sleep_ms(ms)
 
     rng = Random(seed)
-    connection = Connection(address, rng)
-    world = World(rng, connection.ask, Journal(name, time.monotonic_ns, write_line), rest, wait_ms=200)
+    connection = connect(address, rng)
+    journal = Journal(name, time.monotonic_ns, write_line)
+    numbers_requests = not isinstance(connection, Gateways)
+    world = World(rng, connection.ask, journal, rest, wait_ms=200, numbers_requests=numbers_requests)
     kind, _, what = role.partition(":")
     is_kafka = kind.startswith("kafka")
     worker = kafka_worker(world, address, kind, what) if is_kafka else http_worker(world, connection, kind, what)
@@ -62,7 +66,7 @@ def main(role: str, name: str, address: str, seed: str) -> None:
         rest(rng.random() * MOST_REST_MS if kind.endswith("producer") else 0)
 
 
-def http_worker(world: World, connection: Connection, kind: str, topic: str) -> Worker:
+def http_worker(world: World, connection: Connection | Gateways, kind: str, topic: str) -> Worker:
     """Make a worker of the HTTP API."""
     if kind == "producer":
         return Producer(world)

@@ -28,7 +28,7 @@ def one_offset(log: KnownLog) -> Iterator[Violation]:
                 last[place.partition] = place.offset
 
 
-class _At(NamedTuple):
+class At(NamedTuple):
     """A time and an offset: a fact that is known then, or, with a rule, a question that only earlier facts answer."""
 
     ns: int
@@ -37,9 +37,9 @@ class _At(NamedTuple):
     asked: Rule | None = None
 
 
-def _sweep(facts: Iterable[_At]) -> Iterator[tuple[_At, _At]]:
+def sweep(facts: Iterable[At]) -> Iterator[tuple[At, At]]:
     """Give every question whose offset is under the highest that was known before it, with that fact."""
-    highest: _At | None = None
+    highest: At | None = None
     for fact in sorted(facts, key=lambda fact: (fact.ns, fact.asked is None)):
         if fact.asked is None:
             if highest is None or fact.offset > highest.offset:
@@ -53,9 +53,9 @@ def order(log: KnownLog) -> Iterator[Violation]:
     for where, partition in log.partitions.items():
         facts = []
         for offset, known in partition.items():
-            facts.append(_At(known.invoked_ns, offset, known.payload, Rule.ORDER))
-            facts.append(_At(known.known_ns, offset, known.payload))
-        for late, early in _sweep(facts):
+            facts.append(At(known.invoked_ns, offset, known.payload, Rule.ORDER))
+            facts.append(At(known.known_ns, offset, known.payload))
+        for late, early in sweep(facts):
             yield Violation(
                 Rule.ORDER,
                 f"{where}@{late.offset} {late.what!r} was sent after {early.what!r}@{early.offset} was known",
@@ -64,10 +64,10 @@ def order(log: KnownLog) -> Iterator[Violation]:
 
 def ends(log: KnownLog) -> Iterator[Violation]:
     """Find fetches and watermarks that end below what was known before they were invoked."""
-    facts: defaultdict[Partition, list[_At]] = defaultdict(list)
+    facts: defaultdict[Partition, list[At]] = defaultdict(list)
     for where, partition in log.partitions.items():
         facts[where] += (
-            _At(known.known_ns, offset + 1, f"{known.payload!r}@{offset}") for offset, known in partition.items()
+            At(known.known_ns, offset + 1, f"{known.payload!r}@{offset}") for offset, known in partition.items()
         )
     for operation in log.history.operations:
         if isinstance(operation, Watermark):
@@ -78,11 +78,11 @@ def ends(log: KnownLog) -> Iterator[Violation]:
             continue
         what = f"{operation.client}'s {type(operation).__name__.lower()}"
         facts[operation.topic, operation.partition] += (
-            _At(operation.returned_ns, end, what),
-            _At(operation.invoked_ns, end, what, rule),
+            At(operation.returned_ns, end, what),
+            At(operation.invoked_ns, end, what, rule),
         )
     for where, of_partition in facts.items():
-        for late, early in _sweep(of_partition):
+        for late, early in sweep(of_partition):
             assert late.asked is not None
             yield Violation(late.asked, f"{late.what} ends at {where}@{late.offset}, and {early.what} was known before")
 

@@ -212,6 +212,11 @@ def buries_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DeadLetters, "_append", append)
 
 
+def commits_what_is_delivered(patch: pytest.MonkeyPatch) -> None:
+    """Commit an offset as soon as the record before it was handed out, as a consumer with auto-commit does."""
+    patch.setattr(SharePartition, "committed_offset", property(lambda share: share.next_offset))
+
+
 MUTANTS: dict[Patch, Rule] = {
     forgets_what_it_answered: Rule.ONE_OFFSET,
     answers_with_the_next_offset: Rule.ONE_OFFSET,
@@ -229,5 +234,6 @@ MUTANTS: dict[Patch, Rule] = {
     forgets_what_is_released: Rule.FINISHED,
     buries_nothing: Rule.FINISHED,
     buries_twice: Rule.FINISHED,
+    commits_what_is_delivered: Rule.DONE,
 }
 """Every mutant, and the rule of which the checker has to find a breach (it may find others too)."""

@@ -50,18 +50,21 @@ class _Leaves:
 
 
 class _Shares:
-    """All deliveries of a history, by record and by lock."""
+    """All deliveries of a history within a span of time, by record and by lock."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, span: tuple[float, float] = (-inf, inf)) -> None:
+        since, until = span
         self.by_record: defaultdict[Origin, list[_Delivery]] = defaultdict(list)
         self.lost: Counter[str] = Counter()
-        """By group, the acquires that may have delivered something that nobody got."""
+        """By group, the acquires that may have delivered something that nobody got, at any time."""
         by_lock: dict[tuple[str, str], _Delivery] = {}
         leaves: defaultdict[tuple[str, str], list[Leave]] = defaultdict(list)
         settles = []
         for operation in history.operations:
             if isinstance(operation, Acquire):
                 self.lost[operation.group] += _may_have_lost(operation)
+                if operation.invoked_ns < since or (operation.returned_ns or inf) > until:
+                    continue
                 for held in operation.records or ():
                     delivery = by_lock[operation.group, held.lock] = _Delivery(operation, held)
                     record = Origin(operation.group, held.topic, held.partition, held.offset)
@@ -72,8 +75,11 @@ class _Shares:
                 leaves[operation.group, operation.member].append(operation)
         for settle in sorted(settles, key=lambda settle: settle.invoked_ns):
             for settlement in settle.settlements:
-                taken = None if settle.expired is None else settlement.lock not in settle.expired
-                by_lock[settle.group, settlement.lock].said.append(_Said(settle, settlement, taken))
+                is_known = settle.expired is not None and (settle.returned_ns or inf) <= until
+                taken = settlement.lock not in (settle.expired or ()) if is_known else None
+                known = by_lock.get((settle.group, settlement.lock))
+                if known is not None:
+                    known.said.append(_Said(settle, settlement, taken))
         self._leaves = {who: _Leaves(of_member) for who, of_member in leaves.items()}
 
     def left_after(self, delivery: _Delivery, ns: float) -> float:
@@ -90,10 +96,25 @@ def _may_have_lost(acquire: Acquire) -> bool:
 
 def one_holder(history: History) -> Iterator[Violation]:
     """Find records that were given to somebody while another held them, and locks that did not last their time."""
-    shares = _Shares(history)
+    for span in _quiet(history):
+        yield from _one_holder(_Shares(history, span), counts_from_1=span[0] == -inf)
+
+
+def _quiet(history: History) -> Iterator[tuple[float, float]]:
+    """Give the times between those in which shares may have moved."""
+    since = -inf
+    for begin, end in sorted(history.moves):
+        if begin > since:
+            yield since, begin
+        since = max(since, end)
+    yield since, inf
+
+
+def _one_holder(shares: _Shares, *, counts_from_1: bool) -> Iterator[Violation]:
     for record, deliveries in shares.by_record.items():
         deliveries.sort(key=lambda delivery: delivery.held.delivery_count)
-        yield from _counts(record, deliveries, shares.lost[record.group])
+        before = 0 if counts_from_1 else deliveries[0].held.delivery_count - 1
+        yield from _counts(record, deliveries, before + shares.lost[record.group])
         free_ns: float = 0
         holder = "nobody"
         for delivery in deliveries:
@@ -175,11 +196,12 @@ def _finished(record: Origin, deliveries: list[_Delivery], log: KnownLog, lost: 
     said = [said for delivery in deliveries for said in delivery.said if said.taken is not False]
     accepted = [one.taken for one in said if one.settlement.how == "accept"]
     dead = log.dead.get(record, set())
+    comes_again = bool(log.history.moves) and len(deliveries) + lost > 1
     if not accepted and not dead:
         yield Violation(Rule.FINISHED, f"{record} was delivered {len(deliveries)} times, and came to no end")
-    elif dead and any(accepted):
+    elif dead and any(accepted) and not comes_again:
         yield Violation(Rule.FINISHED, f"{record} was accepted, and is in the dead-letter topic at {dead}")
-    elif len(dead) > 1:
+    elif len(dead) > (len(deliveries) if comes_again else 1):
         yield Violation(Rule.FINISHED, f"{record} is in the dead-letter topic more than once: {dead}")
     elif dead and not any(one.settlement.how == "reject" for one in said):
         count = max((delivery.held.delivery_count for delivery in deliveries), default=0)

@@ -15,6 +15,7 @@ class Rule(StrEnum):
     WATERMARK = "the high watermark never falls"
     ONE_HOLDER = "no record of a share group is held by two at once, and a lock lasts its time"
     FINISHED = "every record of a share group is finally accepted or in the dead-letter topic, and never both"
+    DONE = "what a share group has committed is done: the offset never falls, and nothing below it comes back"
     ONE_OWNER = "no two members of a Kafka group own a partition at once"
     COMMITTED = "what a Kafka group has committed stays until somebody commits again"
 

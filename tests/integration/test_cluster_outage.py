@@ -1,6 +1,7 @@
 """A gateway lives without its cluster, says so in time, and works when it is back: nothing acknowledged is lost."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -12,6 +13,7 @@ from tests.support.apache_kafka import running_apache_kafka
 TIMEOUT_S = 3
 """MINI_KAFKA_CLUSTER_TIMEOUT; librdkafka looks for what is too late once a second."""
 SLACK_S = 4
+POLLS = 200
 
 
 def gateway(address: str) -> Program:
@@ -62,3 +64,25 @@ def test_a_cluster_that_stands_still_is_503_in_time_and_all_heals_by_itself() ->
         assert requests.post(records, data=b"after", timeout=30).ok
         values = [record["value"] for record in requests.get(records, timeout=30).json()["records"]]
         assert [value for value in values if value != "nobody knows"] == ["before", "after"]
+
+
+@pytest.mark.docker
+def test_long_polls_of_a_cluster_that_stands_still_are_told_in_time_and_hold_nobody_up() -> None:
+    with running_apache_kafka() as kafka, gateway(kafka.address) as program, ThreadPoolExecutor(POLLS) as threads:
+        url = url_of(program)
+        records = f"{url}/v1/topics/orders/records"
+        wait_until(lambda: requests.post(records, data=b"before", timeout=30).ok, "the cluster takes records")
+        wish = {"from": "latest", "wait_ms": "30000"}
+        polls = [threads.submit(requests.get, records, params=wish, timeout=60) for _ in range(POLLS)]
+        shown = f"mini_kafka_waiting_calls {POLLS:.1f}"
+        wait_until(lambda: shown in requests.get(f"{url}/metrics", timeout=30).text, "all long polls wait")
+        kafka.pause()
+        assert_refused_in_time("POST", records, data=b"nobody knows")
+        assert requests.get(f"{url}/livez", timeout=TIMEOUT_S).status_code == 200
+        assert_refused_in_time("GET", records)
+        in_time_s = TIMEOUT_S + SLACK_S
+        wait_until(lambda: all(poll.done() for poll in polls), "nobody waits any more", seconds=in_time_s)
+        kafka.unpause()
+        answers = [poll.result() for poll in polls]
+        assert {(answer.status_code, answer.headers.get("retry-after")) for answer in answers} == {(503, "1")}
+        wait_until(lambda: requests.post(records, data=b"after", timeout=30).ok, "the cluster takes records again")

@@ -1,5 +1,7 @@
 """Histories by hand: operations with times in milliseconds, and only what a rule looks at."""
 
+from dataclasses import replace
+
 from tests.checker.history import (
     MS,
     Acquire,
@@ -98,6 +100,11 @@ def of(*operations: Operation) -> History:
 
 def compacted(*operations: Operation) -> History:
     return History(operations, frozenset({TOPIC}))
+
+
+def moved(span: tuple[int, int], *operations: Operation) -> History:
+    """Finish a group whose shares may have moved from one gateway to another within a span."""
+    return replace(finished(*operations), moves=(both_ns(span),))
 
 
 def finished(*operations: Operation) -> History:

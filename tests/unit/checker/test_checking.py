@@ -22,6 +22,7 @@ from tests.unit.checker.histories import (
     fetch,
     finished,
     leave,
+    moved,
     of,
     refused,
     settle,
@@ -90,6 +91,22 @@ GOOD = {
         commit((0, 1), 1), commit((2, 9), 2), commit((3, 4), 1, "b")
     ),
     "a late commit that nobody took": of(commit((0, 1), 1), commit((2, 3), 1, "b"), commit((4, None), 2)),
+    "a share group that commits what is done": of(
+        X, committed((0, 1), 0), acquire((1, 2), "l1"), settle((3, 9), "l1", "accept"), committed((4, 5), 1),
+        committed((6, 7), 1),
+    ),
+    "a record that was given before it was committed": of(
+        X, acquire((1, 9), "l1"), settle((3, None), "l1", "reject"), committed((4, 5), 1)
+    ),
+    "a record of a share that moved": moved(
+        (2, 9), X, acquire((1, 2), "l1"), settle((3, 4), "l1", "accept", expired=True), acquire((3, 4), "l2"),
+        settle((5, 6), "l2", "accept"), acquire((10, 11), "l3", count=2), settle((12, 13), "l3", "reject"),
+        bury((20, 21), 0),
+    ),
+    "a lock that a move ended": moved(
+        (3, 9), X, acquire((1, 2), "l1"), settle((3, 4), "l1", "accept", expired=True),
+        acquire((10, 11), "l2"), settle((12, 13), "l2", "accept"),
+    ),
     "nothing is committed yet": of(committed((0, 2), -1), commit((1, 3), 4), committed((2, 4), -1)),
     "the last commit, or one that may be": of(
         commit((0, 1), 4), commit((2, None), 5), committed((3, 4), 4), committed((5, 6), 5), commit((7, 9), 6),
@@ -215,6 +232,33 @@ BAD = {
     "a record that is given up too early": (
         Rule.FINISHED, finished(X, acquire((1, 2), "l1"), settle((3, 4), "l1", "release"), bury((9, 9), 0)),
     ),
+    "a committed record that is not done": (Rule.DONE, of(X, acquire((1, 2), "l1"), committed((3, 4), 1))),
+    "a committed record that was done later": (
+        Rule.DONE, of(X, acquire((1, 2), "l1"), committed((3, 4), 1), settle((5, 6), "l1", "accept")),
+    ),
+    "a committed record that was only released": (
+        Rule.DONE, of(X, acquire((1, 2), "l1"), settle((2, 3), "l1", "release"), committed((4, 5), 1)),
+    ),
+    "a committed offset that falls": (
+        Rule.DONE,
+        of(X, acquire((1, 2), "l1"), settle((2, 3), "l1", "accept"), committed((4, 5), 1), committed((6, 7), 0)),
+    ),
+    "a committed record that comes back after a move": (
+        Rule.DONE,
+        moved(
+            (3, 99), X, acquire((1, 2), "l1"), settle((2, 3), "l1", "accept"), committed((4, 5), 1),
+            acquire((6, 7), "l2"),
+        ),
+    ),
+    "a record with two holders, long after a move": (
+        Rule.ONE_HOLDER,
+        moved((0, 1), X, acquire((2, 3), "l1", count=4), acquire((4, 5), "l2", count=5, member="b")),
+    ),
+    "a record that is dead twice after one delivery in a move": (
+        Rule.FINISHED,
+        moved((3, 9), X, acquire((1, 2), "l1"), settle((3, 4), "l1", "reject"), bury((9, 9), 0, 0)),
+    ),
+    "a record that comes to no end in a move": (Rule.FINISHED, moved((2, 9), X, acquire((1, 2), "l1"))),
     "a partition with two owners": (
         Rule.ONE_OWNER, of(commit((0, 1), 1), commit((2, 3), 1, "b"), commit((4, 5), 2)),
     ),

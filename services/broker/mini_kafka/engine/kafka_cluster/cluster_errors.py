@@ -39,8 +39,12 @@ ALL_AWAY = KafkaError._ALL_BROKERS_DOWN
 STOPPING = KafkaError._DESTROY
 REFUSED_SETTING = KafkaError._INVALID_ARG
 QUEUE_FULL = KafkaError._QUEUE_FULL
+FATAL = KafkaError._FATAL
+"""What an idempotent producer says for ever, once it cannot tell any more what the cluster has of its records."""
 PARTITION_EOF = KafkaError._PARTITION_EOF
 AUTO_OFFSET_RESET = KafkaError._AUTO_OFFSET_RESET
+NONE_THERE = -1
+"""Kafka's answer where there is no such offset, for instance no record of a time."""
 TOPIC_GONE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
 
 AWAY = (
@@ -55,8 +59,11 @@ AWAY = (
     KafkaError.KAFKA_STORAGE_ERROR, KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.OFFSET_NOT_AVAILABLE, KafkaError.THROTTLING_QUOTA_EXCEEDED,
     KafkaError.INVALID_REPLICATION_FACTOR,
+    KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.UNKNOWN_PRODUCER_ID, KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.INVALID_PRODUCER_ID_MAPPING,
 )  # fmt: skip
-"""What passes by itself: nodes that are away, move their work, or do not let us in yet."""
+"""What passes by itself: nodes that are away, move their work, or do not let us in yet; a producer that is to be made
+anew."""
 
 MOVING = frozenset(
     {KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR}
@@ -100,3 +107,14 @@ def is_moving(error: BrokerError) -> bool:
 def of_exception(error: KafkaException, named: str = "") -> BrokerError:
     """Give the core's error for what librdkafka raised."""
     return translated(error.args[0], named)
+
+
+def known_offset(offset: int) -> int:
+    """Take an offset that the cluster has told, or -1, its word for none.
+
+    Raises:
+        KafkaException: librdkafka has none to tell, and says so without an error where a leader has just gone (2.16).
+    """
+    if offset < NONE_THERE:
+        raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+    return offset

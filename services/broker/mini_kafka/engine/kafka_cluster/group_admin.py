@@ -190,7 +190,7 @@ class GroupAdmin:
 
     async def _commit(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
         wanted = [
-            confluent_kafka.TopicPartition(*partition, offset, metadata=str(mark) if mark else None)
+            confluent_kafka.TopicPartition(*partition, offset, metadata=str(mark) if mark else "")
             for partition, (offset, mark) in offsets.items()
         ]
         [future] = self._connection.admin.alter_consumer_group_offsets(

@@ -26,7 +26,7 @@ from mini_kafka.core.errors import BrokerError, ClusterUnavailable, GroupKindCon
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.batch_reader import AnyRecord
 from mini_kafka.engine.kafka_cluster.cluster_config import LibrdkafkaConfig, client_config
-from mini_kafka.engine.kafka_cluster.cluster_errors import PARTITION_EOF, TOPIC_GONE, translated
+from mini_kafka.engine.kafka_cluster.cluster_errors import PARTITION_EOF, TOPIC_GONE, known_offset, translated
 from mini_kafka.engine.kafka_cluster.connection import Connection, librdkafka_logger
 from mini_kafka.engine.kafka_cluster.group_marks import Committed, Mark, read_mark
 from mini_kafka.engine.kafka_cluster.pooled_reader import record_of
@@ -276,6 +276,9 @@ class Membership:
 
     def _look_up(self, partitions: Sequence[confluent_kafka.TopicPartition]) -> list[Assigned]:
         committed = self._consumer.committed(list(partitions), timeout=CALLBACK_S)
+        for one in committed:
+            if one.error is not None:  # not the same as nothing: that would commit the log's start
+                raise KafkaException(one.error)
         places = [confluent_kafka.TopicPartition(one.topic, one.partition) for one in partitions]
         ends = self._offsets_at(places, OffsetSpec.latest())
         new = [one for one in committed if one.offset < 0]
@@ -298,7 +301,10 @@ class Membership:
         asked = self._connection.admin.list_offsets(
             dict.fromkeys(places, spec), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=CALLBACK_S
         )
-        return {TopicPartition(one.topic, one.partition): future.result().offset for one, future in asked.items()}
+        return {
+            TopicPartition(one.topic, one.partition): known_offset(future.result().offset)
+            for one, future in asked.items()
+        }
 
     def _on_revoke(self, _: Consumer, partitions: Sequence[confluent_kafka.TopicPartition]) -> None:
         """Commit what is done before another member begins there."""
@@ -361,6 +367,6 @@ class Membership:
 
 def _offsets(offsets: Mapping[TopicPartition, Committed]) -> list[confluent_kafka.TopicPartition]:
     return [
-        confluent_kafka.TopicPartition(*place, offset, metadata=str(mark) if mark else None)
+        confluent_kafka.TopicPartition(*place, offset, metadata=str(mark) if mark else "")
         for place, (offset, mark) in offsets.items()
     ]

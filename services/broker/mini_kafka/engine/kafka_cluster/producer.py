@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.kafka_cluster.cluster_config import LibrdkafkaConfig
-from mini_kafka.engine.kafka_cluster.cluster_errors import QUEUE_FULL
+from mini_kafka.engine.kafka_cluster.cluster_errors import FATAL, QUEUE_FULL
 from mini_kafka.engine.kafka_cluster.connection import librdkafka_logger
 
 POLL_S = 0.2
@@ -47,9 +47,11 @@ class RecordProducer:
     """Sends records, and tells when all of a call's have arrived or failed."""
 
     def __init__(self, config: LibrdkafkaConfig) -> None:
-        self._producer = Producer(config, logger=librdkafka_logger)
+        self._producer = Producer(config | {"error_cb": self._note_error}, logger=librdkafka_logger)
+        self.is_dead = False
+        """Whether it takes no record any more, for instance because the cluster has forgotten where it was."""
         self._loop = asyncio.get_running_loop()
-        self._ending = False
+        self._ending = self._retiring = False
         self._complete: list[Delivery] = []
         self._thread = threading.Thread(target=self._hear, name="deliveries", daemon=True)
         self._thread.start()
@@ -73,6 +75,7 @@ class RecordProducer:
                 )
             except (KafkaException, BufferError) as error:
                 reason = error.args[0] if isinstance(error, KafkaException) else KafkaError(QUEUE_FULL)
+                self._note_error(reason)
                 if delivery.arrive(index, reason):
                     self._tell([delivery])
 
@@ -88,14 +91,25 @@ class RecordProducer:
         """Stop hearing; who still waits was told before, or never is."""
         self._ending = True
 
+    def retire(self) -> None:
+        """Let what is on its way fail, and stop hearing when all who wait were told."""
+        self._retiring = True
+        self.give_up()
+
+    def _note_error(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() == FATAL:
+            self.is_dead = True
+
     def _hear(self) -> None:
-        while not self._ending:
+        while not (self._ending or (self._retiring and not len(self._producer))):
             self._producer.poll(POLL_S)
             if self._complete:
                 complete, self._complete = self._complete, []
                 self._tell(complete)
 
     def _arrived(self, delivery: Delivery, index: int, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._note_error(error)
         outcome = error if error is not None else (message.offset() or 0, message.timestamp()[1])
         if delivery.arrive(index, outcome):
             self._complete.append(delivery)

@@ -7,6 +7,7 @@ through another, with a batch for each.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
@@ -41,6 +42,8 @@ RECORD_COST = 200
 KNOWN_TOPICS = 10_000
 CLOSE_S = 1.0
 """How long records on their way are waited for when the broker stops."""
+
+logger = logging.getLogger(__name__)
 
 
 class Producing:
@@ -139,6 +142,11 @@ class Producing:
         """Give the producer for a topic, which knows all of its partitions."""
         batch_bytes = BATCH_BYTES if shape.config.max_message_bytes >= BATCH_BYTES else 1
         producer = self._producers.get(batch_bytes)
+        if producer is not None and producer.is_dead:
+            logger.warning("a producer can send nothing any more, and another takes its place")
+            producer.retire()
+            self._known.clear()
+            producer = None
         if producer is None:
             producer = self._producers[batch_bytes] = self._make_producer(producer_config(self._config, batch_bytes))
         if self._known.get((shape.name, batch_bytes)) != (shape.topic_id, shape.partitions):

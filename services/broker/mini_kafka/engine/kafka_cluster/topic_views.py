@@ -4,8 +4,8 @@ A description is always asked for anew. A produce may take what it has to know o
 seconds; whoever changes a topic makes that look be forgotten. Kafka's internal topics are not there for anybody.
 """
 
+import asyncio
 import time
-from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +18,10 @@ from confluent_kafka.admin import ConfigEntry, ConfigResource, ConfigSource, Off
 from mini_kafka.core.errors import BrokerError, ClusterUnavailable, InvalidTopic, UnknownTopic
 from mini_kafka.core.topic import check_name
 from mini_kafka.core.topic_config import CONFIGS, TopicConfig
-from mini_kafka.engine.kafka_cluster.cluster_errors import of_exception
+from mini_kafka.engine.kafka_cluster.cluster_errors import known_offset, of_exception
 from mini_kafka.engine.kafka_cluster.connection import Connection, settled
 from mini_kafka.engine.kafka_cluster.shared_questions import SharedQuestions
+from mini_kafka.engine.kafka_cluster.topic_ids import id_of
 from mini_kafka.engine.port import EARLIEST, LATEST, PartitionDescription, TopicDescription
 
 SHAPE_AGE_S = 5.0
@@ -118,7 +119,7 @@ class TopicViews:
                     continue
                 raise refusal from error
             if not topic.is_internal:
-                found[name] = uuid_of(topic.topic_id), len(topic.partitions)
+                found[name] = id_of(topic), len(topic.partitions)
         return found
 
     async def describe_all(self) -> list[TopicDescription]:
@@ -140,8 +141,9 @@ class TopicViews:
         shapes |= await self._shapes_of({name: size for name, size in sizes.items() if name not in shapes})
         everywhere = [(name, number) for name, shape in shapes.items() for number in range(shape.partitions)]
         try:
-            starts = await self.list_offsets(everywhere, OffsetSpec.earliest())
-            ends = await self.list_offsets(everywhere, OffsetSpec.latest())
+            starts, ends = await asyncio.gather(
+                self.list_offsets(everywhere, OffsetSpec.earliest()), self.list_offsets(everywhere, OffsetSpec.latest())
+            )
         except UnknownTopic:  # one was deleted while the others were looked at
             return await self.describe_all()
         return [_description(shapes[name], starts, ends) for name in names if name in shapes]
@@ -204,7 +206,7 @@ class TopicViews:
         answers: dict[tuple[str, int], int | BrokerError] = {}
         for place, future in futures.items():
             try:
-                answers[place.topic, place.partition] = int(future.result().offset)
+                answers[place.topic, place.partition] = known_offset(future.result().offset)
             except KafkaException as error:
                 answers[place.topic, place.partition] = of_exception(error, place.topic)
         return answers
@@ -251,8 +253,9 @@ class TopicViews:
     async def _describe(self, name: str) -> TopicDescription:
         shape = await self._shape(name)
         partitions = [(name, number) for number in range(shape.partitions)]
-        starts = await self.list_offsets(partitions, OffsetSpec.earliest())
-        ends = await self.list_offsets(partitions, OffsetSpec.latest())
+        starts, ends = await asyncio.gather(
+            self.list_offsets(partitions, OffsetSpec.earliest()), self.list_offsets(partitions, OffsetSpec.latest())
+        )
         return _description(shape, starts, ends)
 
     async def _bounds(self, name: str) -> Bounds:
@@ -263,8 +266,9 @@ class TopicViews:
             raise UnknownTopic(name)
         topic_id, count = sizes[name]
         partitions = [(name, number) for number in range(count)]
-        starts = await self.list_offsets(partitions, OffsetSpec.earliest())
-        ends = await self.list_offsets(partitions, OffsetSpec.latest())
+        starts, ends = await asyncio.gather(
+            self.list_offsets(partitions, OffsetSpec.earliest()), self.list_offsets(partitions, OffsetSpec.latest())
+        )
         return Bounds(topic_id, [starts[place] for place in partitions], [ends[place] for place in partitions])
 
 
@@ -288,11 +292,6 @@ def config_of(entries: Iterable[ConfigEntry]) -> TopicConfig:
         if is_set:
             others[entry.name] = text
     return TopicConfig(**parsed, inert=tuple(sorted(others.items())), overrides=frozenset(overrides))
-
-
-def uuid_of(topic_id: object) -> UUID:
-    """Read an id as librdkafka writes it: 22 characters of base64url."""
-    return UUID(bytes=urlsafe_b64decode(f"{topic_id}=="))
 
 
 def _check(name: str) -> None:

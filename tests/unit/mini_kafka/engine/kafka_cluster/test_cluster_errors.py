@@ -14,7 +14,7 @@ from mini_kafka.core.errors import (
     TopicExists,
     UnknownTopic,
 )
-from mini_kafka.engine.kafka_cluster.cluster_errors import AWAY, TRANSLATIONS, of_exception, translated
+from mini_kafka.engine.kafka_cluster.cluster_errors import AWAY, TRANSLATIONS, known_offset, of_exception, translated
 
 CODES = sorted({value for value in vars(KafkaError).values() if isinstance(value, int) and value != 0})
 
@@ -61,3 +61,14 @@ def test_any_other_refusal_is_handed_on_with_the_clusters_own_words(code: int) -
     refusal = translated(KafkaError(code, "your user may not"))
     assert isinstance(refusal, ClusterRefused)
     assert "your user may not" in str(refusal)
+
+
+@pytest.mark.parametrize("offset", [-1, 0, 7])
+def test_an_offset_that_the_cluster_has_told_is_taken(offset: int) -> None:
+    assert known_offset(offset) == offset
+
+
+def test_an_offset_that_librdkafka_does_not_know_is_no_offset() -> None:
+    with pytest.raises(KafkaException) as refusal:
+        known_offset(-1001)
+    assert isinstance(of_exception(refusal.value), ClusterUnavailable)

@@ -55,9 +55,14 @@ class HeldProducer:
 
     def __init__(self) -> None:
         self.sent: list[tuple[Delivery, Sequence[int]]] = []
+        self.learned: list[str] = []
+        self.is_dead = self.retired = False
 
     def learn(self, topic: str, timeout_s: float) -> None:
-        pass
+        self.learned.append(topic)
+
+    def retire(self) -> None:
+        self.retired = True
 
     def send(
         self, delivery: Delivery, topic: str, records: Sequence[NewRecord], places: Sequence[int], now_ms: int
@@ -188,3 +193,18 @@ async def test_a_topic_of_small_batches_gets_a_batch_for_each_record(max_message
     bench.producer.deliver([(0, 50)])
     await task
     assert [told["batch.size"] for told in bench.nobody.told] == [batch_bytes]
+
+
+async def test_a_producer_that_can_send_nothing_any_more_is_replaced_by_one_that_learns_its_topics_anew() -> None:
+    bench = Bench()
+    dead = bench.producer
+    first = await bench.begin(NewRecord(b""))
+    dead.deliver([KafkaError(KafkaError._FATAL)])
+    with pytest.raises(ClusterUnavailable, match="may have been appended"):
+        await first
+    dead.is_dead = True
+    bench.producer = HeldProducer()
+    second = await bench.begin(NewRecord(b""))
+    bench.producer.deliver([(0, 50)])
+    assert [place.offset for place in await second] == [0]
+    assert (dead.retired, dead.sent, bench.producer.learned) == (True, [], ["t"])

@@ -1,0 +1,186 @@
+"""Two gateways over three Kafka nodes, under load and three faults: their history breaks no rule.
+
+A node is killed and started again, a gateway is killed, and the whole cluster stands still for 20 s. `CLUSTER_ROUNDS=N`
+does it all N times, and with more than one round there is time between the faults for the rules of locks.
+"""
+
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import pytest
+import requests
+
+from tests.checker.checking import check
+from tests.checker.cluster_mutants import CLUSTER_MUTANTS, breaks_every_cluster_rule
+from tests.checker.cluster_run import MOVE_S, ClusterRun, Fault
+from tests.checker.history import Acquire, Append, Committed, Fetch, History, Settle
+from tests.checker.http_world import GROUP
+from tests.checker.mutants import Patch
+from tests.integration.conftest import watch
+from tests.integration.deadlines import wait_until
+from tests.integration.kafka_nodes import NODES, KafkaNodes
+from tests.integration.programs import BIN, Program
+from tests.integration.stack import free_port
+
+pytestmark = pytest.mark.docker
+
+ROUNDS = int(os.environ.get("CLUSTER_ROUNDS", "1"))
+CALM_S = 5.0 if ROUNDS == 1 else MOVE_S + 10.0
+TIMEOUT_S = 5
+"""MINI_KAFKA_CLUSTER_TIMEOUT, a quarter of the time that the cluster stands still."""
+MOST_LINES = 60
+MUTANT_SECONDS = 8.0
+MUTANT_FINISH_S = 10.0
+NAMES = ("left", "right")
+
+
+class Gateway:
+    """A gateway as a process, under a name and at a port that it keeps when it is started again."""
+
+    def __init__(self, name: str, nodes: KafkaNodes, *command: str | Path) -> None:
+        self.name = name
+        self.address = f"127.0.0.1:{free_port()}"
+        self._command = (
+            *command, "--engine", "kafka", "--bootstrap-servers", nodes.addresses, "--gateway-name", name,
+            "--http-port", self.address.partition(":")[2], "--cluster-timeout", str(TIMEOUT_S),
+            "--cluster-share-idle", "3600",
+        )  # fmt: skip
+        self.lives: list[Program] = []
+
+    def start(self, stack: ExitStack) -> None:
+        """Begin a life, and wait until it can serve."""
+        self.lives.append(stack.enter_context(Program(*self._command)))
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Wait until it reaches its cluster."""
+        url = f"http://{self.address}/readyz"
+        wait_until(lambda: requests.get(url, timeout=10).ok, f"gateway {self.name} is ready", seconds=60)
+
+    @contextmanager
+    def killed(self, stack: ExitStack) -> Iterator[None]:
+        """Kill it without a chance to leave anything in order, and start it again."""
+        self.lives[-1].signal_group(signal.SIGKILL)
+        self.lives[-1].end()
+        yield
+        self.start(stack)
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaNodes]:
+    """Start three Kafka nodes, and remove everything that belongs to them."""
+    nodes = KafkaNodes(tmp_path_factory.mktemp("nodes"))
+    try:
+        with watch(nodes.report):
+            nodes.start()
+            yield nodes
+    finally:
+        nodes.down()
+
+
+@contextmanager
+def gateways(nodes: KafkaNodes, *command: str | Path) -> Iterator[tuple[list[Gateway], ExitStack]]:
+    with ExitStack() as stack:
+        both = [Gateway(name, nodes, *command) for name in NAMES]
+        for gateway in both:
+            gateway.start(stack)
+        yield both, stack
+
+
+def addresses_of(both: list[Gateway]) -> str:
+    return ",".join(f"{gateway.name}={gateway.address}" for gateway in both)
+
+
+@contextmanager
+def killed(nodes: KafkaNodes, node: str) -> Iterator[None]:
+    nodes.kill(node)
+    yield
+    nodes.restart(node)
+
+
+@contextmanager
+def paused(nodes: KafkaNodes, both: list[Gateway]) -> Iterator[None]:
+    with nodes.paused():
+        yield
+    for gateway in both:
+        gateway.wait_until_ready()
+
+
+def test_faults_of_nodes_gateways_and_the_whole_cluster_break_no_rule(nodes: KafkaNodes, tmp_path: Path) -> None:
+    with gateways(nodes, BIN / "mini-kafka") as (both, stack):
+        faults = [
+            fault
+            for number in range(ROUNDS)
+            for fault in (
+                Fault("node", partial(killed, nodes, NODES[number % len(NODES)]), 6),
+                Fault("gateway", partial(both[number % len(both)].killed, stack), 8),
+                Fault("pause", partial(paused, nodes, both), 20),
+            )
+        ]
+        run = ClusterRun(addresses_of(both), 0, tmp_path, Random(4), faults=faults, calm_s=CALM_S)
+        history = run()
+        for life in [life for gateway in both for life in gateway.lives]:
+            assert bugs_in(life.err) == []
+    assert check(history) == []
+    assert_it_was_worth_checking(history, run)
+
+
+@pytest.mark.parametrize(
+    "mutant", [breaks_every_cluster_rule, *(CLUSTER_MUTANTS if ROUNDS > 1 else ())], ids=lambda one: one.__name__
+)
+def test_gateways_that_break_rules_are_found_out(nodes: KafkaNodes, tmp_path: Path, mutant: Patch) -> None:
+    command = (sys.executable, "-m", "tests.checker.mutated_broker", mutant.__name__)
+    with gateways(nodes, *command) as (both, _):
+        forget_everything(f"http://{both[0].address}")
+        run = ClusterRun(addresses_of(both), 0, tmp_path, Random(4), finish_s=MUTANT_FINISH_S)
+        history = run(MUTANT_SECONDS)
+    found = {violation.rule for violation in check(history)}
+    expected = {CLUSTER_MUTANTS[mutant]} if mutant in CLUSTER_MUTANTS else set(CLUSTER_MUTANTS.values())
+    assert expected <= found
+
+
+def bugs_in(lines: list[str]) -> list[str]:
+    """Give what a gateway has logged from its first traceback on."""
+    first = next((number for number, line in enumerate(lines) if "a bug" in line or "Traceback" in line), len(lines))
+    return lines[first:][:MOST_LINES]
+
+
+def forget_everything(url: str) -> None:
+    """Delete all topics and the group of an earlier run; Kafka forgets a member that did not leave after 10 s."""
+    for topic in requests.get(f"{url}/v1/topics", timeout=30).json()["topics"]:
+        assert requests.delete(f"{url}/v1/topics/{topic['name']}", timeout=30).ok
+    group = f"{url}/v1/groups/{GROUP}"
+    wait_until(lambda: requests.delete(group, timeout=30).status_code in {204, 404}, "the group is gone", seconds=60)
+
+
+def assert_it_was_worth_checking(history: History, run: ClusterRun) -> None:
+    """Check that what the rules are about has happened, and that the faults did not stop what they should not."""
+    operations = history.operations
+    appends = [one for one in operations if isinstance(one, Append)]
+    happened: Counter[str] = Counter(
+        settlement.how for one in operations if isinstance(one, Settle) for settlement in one.settlements
+    )
+    happened["lost append"] = sum(one.places is None for one in appends)
+    happened["repeated append"] = sum(one.sent > 1 for one in appends)
+    happened["refused append"] = sum(one.places is not None and None in one.places for one in appends)
+    happened["lost acquire"] = sum(one.records is None for one in operations if isinstance(one, Acquire))
+    happened["late lock"] = sum(bool(one.expired) for one in operations if isinstance(one, Settle))
+    happened["committed"] = sum(one.offset > 0 for one in operations if isinstance(one, Committed))
+    happened["dead letter"] = sum(
+        seen.origin is not None for one in operations if isinstance(one, Fetch) for seen in one.records
+    )
+    happened["kill"] = run.kills
+    for name, (begin, end) in run.times.items():
+        if not name.startswith("pause"):
+            happened[f"append while {name}"] = sum(
+                begin < one.invoked_ns and one.returned_ns is not None and one.returned_ns < end for one in appends
+            )
+    assert len(happened) == 12 + 2 * ROUNDS
+    assert min(happened.values()) > 0, happened
