@@ -8,6 +8,7 @@ subscribes to nothing. One thread hears the answers. It does nothing else, and g
 
 import ctypes
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from itertools import count
 from typing import Any
@@ -154,25 +155,33 @@ class CommittedOffsets:
     def _settle(self, event: int) -> None:
         future = self._asked.pop(int(self._c["event_opaque"](event) or 0))
         try:
-            future.set_result(self._read(event))
+            future.set_result(read_answer(self._c, event))
         except Exception as error:  # noqa: BLE001 - it is raised where somebody waits; the thread goes on
             future.set_exception(error)
 
-    def _read(self, event: int) -> Answer:
-        c = self._c
-        if code := c["event_error"](event):
-            raise KafkaException(KafkaError(code, _text(c["event_error_string"](event))))
-        number = SIZE()
-        groups = c["ListConsumerGroupOffsets_result_groups"](
-            c["event_ListConsumerGroupOffsets_result"](event), ctypes.byref(number)
-        )
-        if error := c["group_result_error"](groups[0]):
-            raise KafkaException(KafkaError(c["error_code"](error), _text(c["error_string"](error))))
-        partitions = c["group_result_partitions"](groups[0])
-        if not partitions:
-            return []
-        found = (partitions.contents.elems[index] for index in range(partitions.contents.cnt))
-        return [_read_partition(one) for one in found if not one.err]
+
+def read_answer(c: Mapping[str, Any], event: int) -> Answer:
+    """Read what librdkafka's functions `c` tell of an answer.
+
+    Raises:
+        KafkaException: the question failed, for the group or for one of its partitions.
+    """
+    if code := c["event_error"](event):
+        raise KafkaException(KafkaError(code, _text(c["event_error_string"](event))))
+    number = SIZE()
+    groups = c["ListConsumerGroupOffsets_result_groups"](
+        c["event_ListConsumerGroupOffsets_result"](event), ctypes.byref(number)
+    )
+    if error := c["group_result_error"](groups[0]):
+        raise KafkaException(KafkaError(c["error_code"](error), _text(c["error_string"](error))))
+    partitions = c["group_result_partitions"](groups[0])
+    if not partitions:
+        return []
+    found = [partitions.contents.elems[index] for index in range(partitions.contents.cnt)]
+    for one in found:
+        if one.err:  # not the same as nothing: whoever believed that would begin anew
+            raise KafkaException(KafkaError(one.err))
+    return [_read_partition(one) for one in found]
 
 
 def _functions() -> dict[str, Any]:

@@ -106,6 +106,8 @@ class Producing:
         """Say which partition each record goes to: the same ones as in memory."""
         keyless = self._keyless_turns.get(shape.name, 0) % shape.partitions
         if any(record.partition is None and record.key is None for record in records):
+            if len(self._keyless_turns) >= KNOWN_TOPICS:
+                self._keyless_turns.clear()  # turns begin anew, which nobody minds
             self._keyless_turns[shape.name] = keyless + 1
 
         def place(record: NewRecord) -> int:

@@ -71,16 +71,27 @@ class ReaderPool:
             ) from None
         try:
             reader = self._choose(order)
+            is_dead = False
             try:
                 return await self._threads.run(partial(reader.read, order))
             except KafkaException as error:
-                raise of_exception(error, order.topic) from error
+                is_dead = error.args[0].fatal()
+                raise
             finally:
-                self._idle.append(reader)
-                reader.reads += 1
-                self._loop.call_later(REST_AFTER_S, self._let_rest, reader, reader.reads)
+                self._take_back(reader, is_dead)
+        except KafkaException as error:
+            raise of_exception(error, order.topic) from error
         finally:
             self._free.release()
+
+    def _take_back(self, reader: PooledReader, is_dead: bool) -> None:
+        """Keep a consumer for the next call; one that can read nothing any more makes room for a new one."""
+        if is_dead:
+            self._made -= 1
+            return
+        self._idle.append(reader)
+        reader.reads += 1
+        self._loop.call_later(REST_AFTER_S, self._let_rest, reader, reader.reads)
 
     def _let_rest(self, reader: PooledReader, reads: int) -> None:
         """Let a consumer go of what it holds if nobody has used it since."""

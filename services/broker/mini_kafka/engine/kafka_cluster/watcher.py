@@ -63,7 +63,12 @@ class Watcher:
             while self._watched and not self._waiters.closed:
                 await asyncio.sleep(max(ASK_EVERY_S, took_s * PART_OF_THE_TIME))
                 begun = time.monotonic()
-                await self._ask()
+                try:
+                    await self._ask()
+                except Exception:
+                    logger.exception("nobody can say where the logs end: a bug in the broker")
+                    for name in self._watched:  # each learns by itself what is wrong
+                        self._waiters.notify(name)
                 took_s = time.monotonic() - begun
         finally:
             self._asking = None

@@ -1,10 +1,13 @@
 """What groups have committed, by librdkafka's C interface; `librdkafka` itself stands in for the cluster."""
 
+import ctypes
+from typing import Any
+
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from mini_kafka.engine.kafka_cluster.cluster_errors import STOPPING
-from mini_kafka.engine.kafka_cluster.committed_offsets import CommittedOffsets
+from mini_kafka.engine.kafka_cluster.committed_offsets import CommittedOffsets, _Partition, _Partitions, read_answer
 
 MOCK = {"group.id": "reader", "test.mock.num.brokers": 1}
 TIMEOUT_S = 20.0
@@ -47,3 +50,25 @@ def test_who_waits_when_it_ends_and_who_asks_after_that_hears_of_it() -> None:
         error = future.exception(TIMEOUT_S)
         assert isinstance(error, KafkaException)
         assert error.args[0].code() == STOPPING
+
+
+def answer(*errors: int) -> "dict[str, Any]":
+    """Stand in for librdkafka's functions, with an answer about one partition for each error."""
+    elements = (_Partition * len(errors))(
+        *(_Partition(topic=b"t", partition=number, offset=7, err=error) for number, error in enumerate(errors))
+    )
+    partitions = ctypes.pointer(_Partitions(len(errors), len(errors), elements))
+    return {
+        "event_error": lambda _: 0,
+        "event_ListConsumerGroupOffsets_result": lambda _: 1,
+        "ListConsumerGroupOffsets_result_groups": lambda *_: [1],
+        "group_result_error": lambda _: None,
+        "group_result_partitions": lambda _: partitions,
+    }
+
+
+def test_a_partition_whose_offset_cannot_be_told_is_an_error_and_not_one_without_an_offset() -> None:
+    assert [one.offset for one in read_answer(answer(0, 0), 1)] == [7, 7]
+    with pytest.raises(KafkaException) as raised:
+        read_answer(answer(0, KafkaError.UNSTABLE_OFFSET_COMMIT), 1)
+    assert raised.value.args[0].code() == KafkaError.UNSTABLE_OFFSET_COMMIT

@@ -4,8 +4,9 @@ import asyncio
 import threading
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
-from mini_kafka.core.errors import ClusterUnavailable
+from mini_kafka.core.errors import ClusterRefused, ClusterUnavailable
 from mini_kafka.engine.kafka_cluster.pooled_reader import Order, PooledReader
 from mini_kafka.engine.kafka_cluster.reader_pool import ReaderPool
 from mini_kafka.engine.port import ReadRecord
@@ -77,4 +78,42 @@ async def test_a_call_that_is_cancelled_gives_its_consumer_back_when_that_is_don
         await reading
     reader.may_end.set()
     assert await pool.read(order({0: 0}, {0: 1})) == ([], {})
+    pool.close()
+
+
+class DeadReader(PooledReader):
+    """Can read nothing any more."""
+
+    def __init__(self) -> None:
+        super().__init__(ListConsumer({}))
+
+    def read(self, order: Order) -> tuple[list[ReadRecord], dict[int, int]]:
+        raise KafkaException(KafkaError(KafkaError._FATAL, "it is over", fatal=True))
+
+
+async def test_a_consumer_that_is_dead_makes_room_for_a_new_one() -> None:
+    alive = PooledReader(ListConsumer({0: [message(0, 0)]}))
+    making = iter([DeadReader(), alive])
+    pool = ReaderPool(1, lambda: next(making))
+    with pytest.raises(ClusterUnavailable, match="it is over"):
+        await pool.read(order({0: 0}, {0: 1}))
+    records, _ = await pool.read(order({0: 0}, {0: 1}))
+    assert len(records) == 1
+    pool.close()
+
+
+async def test_a_consumer_that_cannot_be_made_is_a_refusal_and_uses_up_no_place() -> None:
+    made = 0
+
+    def make() -> PooledReader:
+        nonlocal made
+        made += 1
+        if made == 1:
+            raise KafkaException(KafkaError(KafkaError._INVALID_ARG, "no such file"))
+        return PooledReader(ListConsumer({0: [message(0, 0)]}))
+
+    pool = ReaderPool(1, make)
+    with pytest.raises(ClusterRefused, match="no such file"):
+        await pool.read(order({0: 0}, {0: 1}))
+    assert len((await pool.read(order({0: 0}, {0: 1})))[0]) == 1
     pool.close()

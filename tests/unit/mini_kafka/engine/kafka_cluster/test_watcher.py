@@ -96,6 +96,13 @@ async def test_a_topic_that_cannot_be_asked_about_wakes_its_waiters_who_learn_wh
     assert await it.call("a", 5) is True
 
 
+async def test_who_waits_is_woken_by_a_question_that_fails_and_the_next_one_is_asked(it: Waiting) -> None:
+    it.ends.now = {}  # the question raises KeyError, which nobody expects
+    assert await it.call("a", 5) is True
+    it.ends.now = {"a": [6]}
+    assert await it.call("a", 5) is True
+
+
 async def test_when_nobody_waits_nothing_is_asked(it: Waiting) -> None:
     it.ends.now = {"a": [5]}
     call = it.call("a", 5)
