@@ -55,9 +55,14 @@ class Groups:
         self._offset_calls = offset_calls
 
     async def committed(self, name: str) -> dict[TopicPartition, int]:
-        """Give what a group has committed, with all that this gateway knows to be done."""
+        """Give what a group has committed, with all that this gateway knows to be done.
+
+        The cluster forgets the offsets of a topic some time after the topic; here they are gone with it.
+        """
         await self._shared.flush(name)
-        return {place: one.offset for place, one in (await self._admin.committed(name)).items()}
+        committed = await self._admin.committed(name)
+        topics = await self._views.ids_and_sizes(sorted({place.topic for place in committed}))
+        return {place: one.offset for place, one in committed.items() if place.topic in topics}
 
     async def commit(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit offsets that lie in their logs, all or none.
