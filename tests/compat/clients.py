@@ -40,7 +40,7 @@ def clients() -> tuple[Client, ...]:
             f"{codecs}; {library}",
             in_processes,
         ),
-        Client("kafka-python", "Python", _python_version("kafka-python"), f"gzip; {library}", in_processes),
+        Client("kafka-python", "Python", _python_version("kafka-python"), f"{codecs}; {library}", in_processes),
         Client("aiokafka", "Python", _python_version("aiokafka"), f"{codecs}; {library}", in_processes),
         Client(
             "Apache Kafka's command-line tools",

@@ -148,13 +148,12 @@ Consume = Callable[[str, str, int, int], list[Sent]]
 
 @dataclass(frozen=True)
 class Client:
-    """A client library: how it produces and consumes, the name of its option, and the codecs that it has here."""
+    """A client library: how it produces and consumes, and the names of its options."""
 
     produce: Produce
     consume: Consume
     compression: str
     idempotence: str
-    codecs: tuple[str, ...] = CODECS
 
     def with_codec(self, codec: str) -> dict[str, str | None]:
         """Give the option that chooses a codec."""
@@ -163,9 +162,7 @@ class Client:
 
 CLIENTS = {
     "confluent-kafka": Client(confluent_produce, confluent_consume, "compression.type", "enable.idempotence"),
-    "kafka-python": Client(
-        kafka_python_produce, kafka_python_consume, "compression_type", "enable_idempotence", ("none", "gzip")
-    ),
+    "kafka-python": Client(kafka_python_produce, kafka_python_consume, "compression_type", "enable_idempotence"),
     "aiokafka": Client(aiokafka_produce, aiokafka_consume, "compression_type", "enable_idempotence"),
 }
 
@@ -180,11 +177,12 @@ def end_over_http(http: str, topic: str) -> int:
     return int(shown["partitions"][0]["high_watermark"]) if "partitions" in shown else 0
 
 
-@pytest.mark.parametrize(("name", "codec"), [(name, codec) for name, it in CLIENTS.items() for codec in it.codecs])
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("name", CLIENTS)
 def test_what_a_client_produces_with_a_codec_all_clients_read(name: str, codec: str, address: str, topic: str) -> None:
     client = CLIENTS[name]
     assert client.produce(address, topic, RECORDS, **client.with_codec(codec)) == list(range(len(RECORDS)))
-    for reader in (it for it in CLIENTS.values() if codec in it.codecs):
+    for reader in CLIENTS.values():
         assert reader.consume(address, topic, 0, len(RECORDS)) == RECORDS
 
 
