@@ -22,7 +22,7 @@ from tests.support.damaged_frames import frames
 from tests.support.kafka_topics import new
 
 MIB = 1024 * 1024
-FRAMES = 10_000
+FRAMES = 100_000
 FRAMES_A_CONNECTION = 20
 MAY_GROW = 24 * MIB
 """What a broker may grow by in the second half of the damaged frames: the first half of them filled its caches."""
