@@ -6,6 +6,7 @@ What the thread hears within one poll comes to the loop at once, not record by r
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -16,11 +17,13 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.kafka_cluster.cluster_config import LibrdkafkaConfig
-from mini_kafka.engine.kafka_cluster.cluster_errors import FATAL, QUEUE_FULL
+from mini_kafka.engine.kafka_cluster.cluster_errors import AWAY, FATAL, QUEUE_FULL
 from mini_kafka.engine.kafka_cluster.connection import librdkafka_logger
 
 POLL_S = 0.2
 """How long the thread sleeps at most when nothing is delivered: so late it notices that it is to end."""
+
+ASK_AGAIN_S = 0.1
 
 Outcome = tuple[int, int] | KafkaError
 """A record's offset and timestamp, or why it has none."""
@@ -80,8 +83,23 @@ class RecordProducer:
                     self._tell([delivery])
 
     def learn(self, topic: str, timeout_s: float) -> None:
-        """Ask the cluster how many partitions a topic has, and block: a record for an unknown one would be refused."""
-        self._producer.list_topics(topic, timeout=timeout_s)
+        """Ask the cluster how many partitions a topic has, and block: a record for an unknown one would be refused.
+
+        A connection that has broken is noticed by the question, which is asked again as long as there is time.
+
+        Raises:
+            KafkaException: what the cluster answered, or that it did not.
+        """
+        until = time.monotonic() + timeout_s
+        while True:
+            try:
+                self._producer.list_topics(topic, timeout=max(until - time.monotonic(), ASK_AGAIN_S))
+            except KafkaException as error:
+                if error.args[0].code() not in AWAY or time.monotonic() >= until:
+                    raise
+                time.sleep(ASK_AGAIN_S)
+            else:
+                return
 
     def give_up(self) -> None:
         """Let every record that is still on its way fail."""

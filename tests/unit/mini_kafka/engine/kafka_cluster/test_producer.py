@@ -1,0 +1,60 @@
+"""What a producer has to know of a topic is asked again where a connection has broken, and only there."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from mini_kafka.engine.kafka_cluster import producer as producing
+from mini_kafka.engine.kafka_cluster.producer import RecordProducer
+
+pytestmark = pytest.mark.anyio
+
+
+class Questions:
+    """Stands in for librdkafka's producer: each question ends with the next of these codes, or is answered."""
+
+    codes: Iterator[int | None]
+    asked = 0
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        type(self).asked = 0
+
+    def list_topics(self, _: str, timeout: float) -> None:
+        type(self).asked += 1
+        assert timeout > 0
+        code = next(self.codes)
+        if code is not None:
+            raise KafkaException(KafkaError(code))
+
+    def poll(self, _: float) -> int:
+        return 0
+
+
+@pytest.fixture
+async def it(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(producing, "Producer", Questions)
+    monkeypatch.setattr(producing, "ASK_AGAIN_S", 0.001)
+    monkeypatch.setattr(RecordProducer, "_hear", lambda _: None)
+    made = RecordProducer({})
+    yield made
+    made.close()
+
+
+async def test_a_question_that_a_broken_connection_loses_is_asked_again(it: RecordProducer) -> None:
+    Questions.codes = iter([KafkaError._TRANSPORT, KafkaError._TIMED_OUT, None])
+    it.learn("orders", 60)
+    assert Questions.asked == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "timeout_s"), [(KafkaError.TOPIC_AUTHORIZATION_FAILED, 60), (KafkaError._TRANSPORT, 0)]
+)
+async def test_what_the_cluster_refuses_and_what_has_no_time_left_is_raised(
+    it: RecordProducer, code: int, timeout_s: float
+) -> None:
+    Questions.codes = iter([code])
+    with pytest.raises(KafkaException):
+        it.learn("orders", timeout_s)
+    assert Questions.asked == 1
