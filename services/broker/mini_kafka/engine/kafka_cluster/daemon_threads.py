@@ -45,8 +45,13 @@ class DaemonThreads:
 
     def _is_over(self, waited: "asyncio.Future[Any]") -> None:
         self._free.release()
-        if not waited.cancelled():
-            waited.exception()  # which nobody may wait for any more
+        retrieve(waited)
+
+
+def retrieve(done: "asyncio.Future[Any]") -> None:
+    """Take an error that nobody may wait for any more."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _settle(done: "Future[T]", work: Callable[[], T]) -> None:

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 
 from mini_kafka.core.errors import ClusterUnavailable
 from mini_kafka.engine.kafka_cluster.cluster_errors import of_exception
-from mini_kafka.engine.kafka_cluster.daemon_threads import DaemonThreads
+from mini_kafka.engine.kafka_cluster.daemon_threads import DaemonThreads, retrieve
 from mini_kafka.engine.kafka_cluster.pooled_reader import Order, PooledReader
 from mini_kafka.engine.port import ReadRecord
 
@@ -59,8 +59,7 @@ class ReaderPool:
 
     def _served(self, key: Hashable, serving: "asyncio.Task[Found]") -> None:
         del self._serving[key]
-        if not serving.cancelled():
-            serving.exception()  # which nobody may wait for any more
+        retrieve(serving)
 
     async def _serve(self, order: Order) -> Found:
         try:

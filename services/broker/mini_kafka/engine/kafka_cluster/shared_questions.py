@@ -6,7 +6,9 @@ produced. So a call joins the next question about its key, never the one that is
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
+
+from mini_kafka.engine.kafka_cluster.daemon_threads import retrieve
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -25,7 +27,7 @@ class SharedQuestions(Generic[K, T]):
         task = self._next.get(key)
         if task is None:
             task = self._next[key] = asyncio.get_running_loop().create_task(self._answer(key))
-            task.add_done_callback(_retrieve)
+            task.add_done_callback(retrieve)
         return await asyncio.shield(task)
 
     async def _answer(self, key: K) -> T:
@@ -37,9 +39,3 @@ class SharedQuestions(Generic[K, T]):
         finally:
             if self._under_way.get(key) is task:
                 del self._under_way[key]
-
-
-def _retrieve(task: "asyncio.Task[Any]") -> None:
-    """Take an error that nobody waits for any more."""
-    if not task.cancelled():
-        task.exception()

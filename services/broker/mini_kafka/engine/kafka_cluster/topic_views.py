@@ -90,10 +90,6 @@ class TopicViews:
                 raise UnknownTopic(name)
         return known
 
-    def known_shape(self, name: str) -> Shape | None:
-        """Give what was seen last of a topic, however long ago."""
-        return self._shapes.get(name)
-
     def forget(self, name: str) -> None:
         """Look at a topic anew before it is used again."""
         self._shapes.pop(name, None)
@@ -141,9 +137,7 @@ class TopicViews:
         shapes |= await self._shapes_of({name: size for name, size in sizes.items() if name not in shapes})
         everywhere = [(name, number) for name, shape in shapes.items() for number in range(shape.partitions)]
         try:
-            starts, ends = await asyncio.gather(
-                self.list_offsets(everywhere, OffsetSpec.earliest()), self.list_offsets(everywhere, OffsetSpec.latest())
-            )
+            starts, ends = await self._starts_and_ends(everywhere)
         except UnknownTopic:  # one was deleted while the others were looked at
             return await self.describe_all()
         return [_description(shapes[name], starts, ends) for name in names if name in shapes]
@@ -217,13 +211,16 @@ class TopicViews:
             raise UnknownTopic(name)
         raise refusal
 
-    async def _shape(self, name: str) -> Shape:
+    async def _id_and_size(self, name: str) -> tuple[UUID, int]:
         _check(name)
         sizes = await self.ids_and_sizes([name])
         if name not in sizes:
             self.forget(name)
             raise UnknownTopic(name)
-        shapes = await self._shapes_of(sizes)
+        return sizes[name]
+
+    async def _shape(self, name: str) -> Shape:
+        shapes = await self._shapes_of({name: await self._id_and_size(name)})
         if name not in shapes:
             raise UnknownTopic(name)
         return shapes[name]
@@ -250,25 +247,21 @@ class TopicViews:
             self._shapes[name] = Shape(name, *sizes[name], config_of(entries.values()), texts, time.monotonic())
         return {name: self._shapes[name] for name in sizes if name in self._shapes}
 
+    async def _starts_and_ends(
+        self, partitions: Sequence[tuple[str, int]]
+    ) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
+        return await asyncio.gather(
+            self.list_offsets(partitions, OffsetSpec.earliest()), self.list_offsets(partitions, OffsetSpec.latest())
+        )
+
     async def _describe(self, name: str) -> TopicDescription:
         shape = await self._shape(name)
-        partitions = [(name, number) for number in range(shape.partitions)]
-        starts, ends = await asyncio.gather(
-            self.list_offsets(partitions, OffsetSpec.earliest()), self.list_offsets(partitions, OffsetSpec.latest())
-        )
-        return _description(shape, starts, ends)
+        return _description(shape, *await self._starts_and_ends([(name, number) for number in range(shape.partitions)]))
 
     async def _bounds(self, name: str) -> Bounds:
-        _check(name)
-        sizes = await self.ids_and_sizes([name])
-        if name not in sizes:
-            self.forget(name)
-            raise UnknownTopic(name)
-        topic_id, count = sizes[name]
+        topic_id, count = await self._id_and_size(name)
         partitions = [(name, number) for number in range(count)]
-        starts, ends = await asyncio.gather(
-            self.list_offsets(partitions, OffsetSpec.earliest()), self.list_offsets(partitions, OffsetSpec.latest())
-        )
+        starts, ends = await self._starts_and_ends(partitions)
         return Bounds(topic_id, [starts[place] for place in partitions], [ends[place] for place in partitions])
 
 

@@ -50,14 +50,9 @@ class ClusterTopics:
         futures = self._connection.changes.create_topics([topic], request_timeout=self._config.timeout_s)
         await self._connection.ask(futures[name], name)
         self._views.forget(name)
-
-        async def is_there() -> TopicDescription | None:
-            try:
-                return await self._views.describe(name)
-            except (UnknownTopic, ClusterUnavailable):  # not yet everywhere, or without a leader
-                return None
-
-        described = await self._seen(f"topic {name!r} was created and is not there yet", is_there)
+        described = await self._seen(
+            f"topic {name!r} was created and is not there yet", lambda: self._described_or_none(name)
+        )
         logger.info("topic %s created with %d partitions", name, len(described.partitions))
         return described
 
@@ -158,7 +153,7 @@ class ClusterTopics:
     async def _described_or_none(self, name: str) -> TopicDescription | None:
         try:
             return await self._views.describe(name)
-        except (UnknownTopic, ClusterUnavailable):
+        except (UnknownTopic, ClusterUnavailable):  # not yet everywhere, or without a leader
             return None
 
     async def _change_configs(self, name: str, configs: Mapping[str, str], *, validate_only: bool) -> None:
