@@ -134,6 +134,15 @@ async def test_putting_a_topic_that_is_there_as_another_is_refused(
     assert await engine.describe_topic(caller, name) == made
 
 
+async def test_a_wished_config_that_was_never_set_is_compared_with_kafkas_default(
+    engine: Engine, caller: Caller, topic: str
+) -> None:
+    _, created = await engine.put_topic(caller, topic, configs={"unclean.leader.election.enable": "false"})
+    assert not created
+    with pytest.raises(TopicExists, match=r"unclean.leader.election.enable=false, not true"):
+        await engine.put_topic(caller, topic, configs={"unclean.leader.election.enable": "true"})
+
+
 async def test_a_topic_gets_more_partitions_and_other_configs_and_keeps_what_is_not_named(
     engine: Engine, caller: Caller, wide_topic: str
 ) -> None:

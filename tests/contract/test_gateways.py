@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mini_kafka.core.errors import GroupKindConflict, LockHeldElsewhere, SharedGroupLimitReached
+from mini_kafka.core.errors import (
+    GroupKindConflict,
+    InvalidGroupName,
+    InvalidTopic,
+    LockHeldElsewhere,
+    SharedGroupLimitReached,
+)
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import AcquiredRecord, Caller, ConsumerPlace, GroupPartition, Release, ToOffset
@@ -338,3 +344,28 @@ async def test_a_group_of_kafka_consumers_is_theirs(
     finally:
         await asyncio.to_thread(consumer.close)
     assert offsets(await acquire(left, caller, group, narrow)) == [0]
+
+
+@pytest.mark.parametrize("before", [" ", "\t", "\0"])
+async def test_a_group_whose_name_the_client_would_shorten_is_refused_and_the_gateway_lives(
+    left: "KafkaClusterEngine", caller: Caller, narrow: str, group: str, before: str
+) -> None:
+    for name in (before, before + group):
+        with pytest.raises(InvalidGroupName):
+            await acquire(left, caller, name, narrow)
+    assert group not in [one.name for one in await left.list_groups(caller)]
+
+
+@pytest.mark.parametrize("name", ["__consumer_offsets", "__transaction_state", "__share_group_state"])
+async def test_kafkas_own_topics_are_neither_made_nor_waited_for(
+    left: "KafkaClusterEngine", caller: Caller, name: str
+) -> None:
+    for refused in (
+        left.create_topic(caller, name),
+        left.put_topic(caller, name),
+        left.ensure_topic(caller, name, explicit=True),
+        left.produce(caller, name, [NewRecord(b"v")], create=True),
+    ):
+        with pytest.raises(InvalidTopic, match="its own"):
+            await refused
+    assert name not in [topic.name for topic in await left.describe_topics(caller)]

@@ -19,7 +19,7 @@ It has over 400 lines because all refusals are in one place, each with the sente
     ├── GroupKindConflict         a call of another kind than the group is while it has members
     ├── LockHeldElsewhere         a lock that another gateway holds is presented here
     ├── SharedGroupLimitReached   a gateway shares records of as many groups as it may
-    ├── InvalidGroupName          a group without a name
+    ├── InvalidGroupName          a group without a name, or with one that a gateway cannot use
     ├── InvalidSessionTimeout     shorter or longer than a member's session may be
     ├── MemberIdRequired          a new member has to join again, with the id that it is given
     ├── UnknownMember             not in the group, or not any more
@@ -190,10 +190,10 @@ class SharedGroupLimitReached(BrokerError):
 
 
 class InvalidGroupName(BrokerError):
-    """A group needs a name."""
+    """A group needs a name, and on a cluster one that its client can carry."""
 
-    def __init__(self) -> None:
-        super().__init__("a group has a name of at least one character: set group.id")
+    def __init__(self, reason: str = "a group has a name of at least one character: set group.id") -> None:
+        super().__init__(reason)
 
 
 class InvalidSessionTimeout(BrokerError):

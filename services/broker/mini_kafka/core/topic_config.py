@@ -113,13 +113,15 @@ class TopicConfig:
             return -INT64_MAX - 1, INT64_MAX
         return now_ms - self.message_timestamp_before_max_ms, now_ms + self.message_timestamp_after_max_ms
 
-    def agrees_with(self, wanted: Mapping[str, str]) -> bool:
-        """Tell whether these configs have the wanted values.
+    def differences(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        """Give those of the wanted configs that have another value here, and that value; unset ones have Kafka's.
 
         Raises:
             InvalidConfig: a name is unknown, or a value is not allowed.
         """
-        return self.with_changes(wanted) == self
+        unset = {name: inert.default for name, inert in INERT_CONFIGS.items()}
+        here, there = unset | self.as_mapping(), unset | self.with_changes(wanted).as_mapping()
+        return {name: here[name] for name in wanted if here[name] != there[name]}
 
     def as_mapping(self) -> dict[str, str]:
         """Give every config that has an effect or was set, by Kafka's name, as text."""

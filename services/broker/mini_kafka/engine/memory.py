@@ -178,12 +178,10 @@ class MemoryEngine:
             return describe(self._create(name, partitions, configs or {})), True
         if partitions is not None and partitions != len(topic.logs):
             raise TopicExists(f"topic {name!r} exists with {len(topic.logs)} partitions, not {partitions}")
-        if not topic.config.agrees_with(configs or {}):
-            has = topic.config.as_mapping()
-            others = ", ".join(
-                f"{key}={has[key]}, not {text}" for key, text in (configs or {}).items() if has[key] != text
-            )
-            raise TopicExists(f"topic {name!r} exists with {others}")
+        wanted = configs or {}
+        others = [f"{key}={has}, not {wanted[key]}" for key, has in topic.config.differences(wanted).items()]
+        if others:
+            raise TopicExists(f"topic {name!r} exists with {', '.join(others)}")
         return describe(topic), False
 
     async def alter_topic(

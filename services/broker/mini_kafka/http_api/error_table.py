@@ -152,7 +152,7 @@ _KAFKA_CLIENT_ERROR = ErrorKind(
 )  # fmt: skip
 _ONLY_OF_KAFKA_CLIENTS = (
     core.BatchTooLarge, core.CommitMetadataTooLarge, core.CorruptBatch, core.GroupFull, core.GroupIsSubscribed,
-    core.IllegalGeneration, core.InconsistentGroupProtocol, core.InvalidBatch, core.InvalidGroupName,
+    core.IllegalGeneration, core.InconsistentGroupProtocol, core.InvalidBatch,
     core.InvalidSessionTimeout, core.MemberFenced, core.MemberIdRequired, core.OutOfOrderSequence,
     core.RebalanceInProgress, core.RecordsNotDeletable, core.StaleProducerEpoch, core.TimestampOutOfRange,
     core.TransactionsUnsupported, core.UnknownLeaderEpoch, core.UnknownMember, core.UnknownTopicId,
@@ -204,6 +204,11 @@ CORE_ERRORS: Mapping[type[core.BrokerError], ErrorKind] = {
         "Wait until a member has done its records or ends its call, let it ask for more records at a time, or raise"
         " the limit.",
         ("MINI_KAFKA_GROUP_MAX_SIZE",),
+    ),
+    core.InvalidGroupName: ErrorKind(
+        "INVALID_GROUP_ID", HTTPStatus.UNPROCESSABLE_ENTITY, "No group can have this name here",
+        "Give the group another name. A gateway's client takes none with a zero character, and shares no records in one"
+        " that begins with white space.",
     ),
     core.GroupNotFound: ErrorKind(
         "GROUP_ID_NOT_FOUND", HTTPStatus.NOT_FOUND, "The group does not exist",

@@ -22,7 +22,7 @@ from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, reader
 from mini_kafka.engine.kafka_cluster.connection import Connection, librdkafka_logger
 from mini_kafka.engine.kafka_cluster.consuming import Consuming
 from mini_kafka.engine.kafka_cluster.feed_reader import FeedReader
-from mini_kafka.engine.kafka_cluster.group_admin import GroupAdmin
+from mini_kafka.engine.kafka_cluster.group_admin import GroupAdmin, check_group_name
 from mini_kafka.engine.kafka_cluster.groups import Groups
 from mini_kafka.engine.kafka_cluster.pooled_reader import PooledReader
 from mini_kafka.engine.kafka_cluster.producing import Producing
@@ -233,6 +233,7 @@ class KafkaClusterEngine:
         create: bool = True,
     ) -> Sequence[AcquiredRecord]:
         """Lock records of topics for a member of a shared group; with `wait_ms`, wait for the first one."""
+        check_group_name(group, to_join=True)
         for topic in topics:
             check_name(topic)
 

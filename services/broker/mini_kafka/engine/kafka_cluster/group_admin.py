@@ -13,7 +13,14 @@ from typing import Any, NamedTuple, TypeVar
 import confluent_kafka
 from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaError
 
-from mini_kafka.core.errors import BrokerError, ClusterUnavailable, GroupKindConflict, GroupNotEmpty, GroupNotFound
+from mini_kafka.core.errors import (
+    BrokerError,
+    ClusterUnavailable,
+    GroupKindConflict,
+    GroupNotEmpty,
+    GroupNotFound,
+    InvalidGroupName,
+)
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.group_values import GroupMember
 from mini_kafka.engine.kafka_cluster.cluster_config import CLIENT_ID, reader_config
@@ -41,6 +48,7 @@ AT_ONCE = 32
 DESCRIBED_AT_ONCE = 500
 MEMBER_CLIENT_ID = f"{CLIENT_ID}:"
 """What the client id of a gateway's member begins with; its name follows."""
+C_WHITE_SPACE = (" ", "\t", "\n", "\v", "\f", "\r")
 HAS_MEMBERS = frozenset(
     {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.NON_EMPTY_GROUP,
      KafkaError.REBALANCE_IN_PROGRESS, KafkaError.FENCED_MEMBER_EPOCH}
@@ -55,6 +63,25 @@ STATES: Mapping[object, str] = {
     ConsumerGroupState.DEAD: "Dead",
     ConsumerGroupState.EMPTY: "Empty",
 }
+
+
+def check_group_name(name: str, *, to_join: bool = False) -> None:
+    """Refuse a name that librdkafka would take for another one (seen with 2.16).
+
+    To its C functions a name ends at a zero. A setting, which is how a member says its group's name, begins after its
+    white space; where nothing follows, the process is aborted.
+
+    Raises:
+        InvalidGroupName: it has a zero, or begins with white space and is to be joined.
+    """
+    if "\0" in name:
+        raise InvalidGroupName(
+            f"group name {name!r} has a zero character, which ends a name on a Kafka cluster: leave it out"
+        )
+    if to_join and name.startswith(C_WHITE_SPACE):
+        raise InvalidGroupName(
+            f"group name {name!r} begins with white space, and a gateway shares no records in such a one: leave it out"
+        )
 
 
 class KafkaGroup(NamedTuple):
@@ -139,7 +166,13 @@ class GroupAdmin:
         return sorted(group.group_id for group in listed.valid)
 
     async def describe(self, names: Sequence[str]) -> dict[str, KafkaGroup]:
-        """Say who the members of groups are; a group that nobody knows has none."""
+        """Say who the members of groups are; a group that nobody knows has none.
+
+        Raises:
+            InvalidGroupName: no group can have one of the names.
+        """
+        for name in names:
+            check_group_name(name)
         found = {}
         for first in range(0, len(names), DESCRIBED_AT_ONCE):
             part = list(names[first : first + DESCRIBED_AT_ONCE])
@@ -157,7 +190,12 @@ class GroupAdmin:
         return found
 
     async def committed(self, group: str) -> dict[TopicPartition, Committed]:
-        """Give what a group has committed, of every topic."""
+        """Give what a group has committed, of every topic.
+
+        Raises:
+            InvalidGroupName: no group can have the name.
+        """
+        check_group_name(group)
         try:
             found = await self._patiently(lambda: self._ask(self._offsets.ask(group, OPEN_S), group))
         except GroupNotFound:
@@ -182,9 +220,11 @@ class GroupAdmin:
         """Commit offsets of a group that has no members, in one request.
 
         Raises:
+            InvalidGroupName: no group can have the name.
             GroupKindConflict: it has members; nothing was committed.
             BrokerError: what the cluster answered.
         """
+        check_group_name(group)
         if offsets:
             await self._patiently(lambda: self._commit(group, offsets))
 
@@ -208,9 +248,11 @@ class GroupAdmin:
         """Take a group and its offsets away.
 
         Raises:
+            InvalidGroupName: no group can have the name.
             GroupNotFound: there is none.
             GroupNotEmpty: it has members.
         """
+        check_group_name(group)
         try:
             await self._patiently(lambda: self._delete(group))
         except BrokerError as error:

@@ -172,5 +172,7 @@ def record_of(message: Message) -> tuple[ReadRecord, int]:
     except UnicodeDecodeError:
         reason = "the name of a header is not UTF-8"
         return ReadRecord(partition, UnreadableRecord(offset, timestamp_ms, reason)), size
+    for name, content in headers:
+        size += len(name) + len(content or b"")
     record = Record(offset, timestamp_ms, key, value, tuple(headers))
     return ReadRecord(partition, record), size

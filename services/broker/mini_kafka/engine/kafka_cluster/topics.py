@@ -12,13 +12,15 @@ from typing import TypeVar
 
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType
 
-from mini_kafka.core.errors import ClusterUnavailable, TopicExists, UnknownTopic
+from mini_kafka.core.errors import ClusterUnavailable, InvalidTopic, TopicExists, UnknownTopic
 from mini_kafka.core.topic import check_name
 from mini_kafka.core.topic_config import CONFIGS
 from mini_kafka.engine.kafka_cluster.connection import Connection
 from mini_kafka.engine.kafka_cluster.topic_views import Shape, TopicViews
 from mini_kafka.engine.port import TopicDescription
 
+KAFKAS_OWN = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"})
+"""Topics that Kafka makes itself when it needs them. It lets anybody be faster, and then lives with what it finds."""
 DEFAULT = -1
 """Asks the cluster for its own number of partitions or replicas (KIP-464)."""
 LOOK_AGAIN_S = 0.02
@@ -39,8 +41,17 @@ class ClusterTopics:
         self._config = connection.config
 
     async def create(self, name: str, partitions: int | None, configs: Mapping[str, str]) -> TopicDescription:
-        """Make a topic, and wait until the cluster shows it with leaders."""
+        """Make a topic, and wait until the cluster shows it with leaders.
+
+        Raises:
+            InvalidTopic: the name is not allowed, or a topic of Kafka's has it.
+            TopicExists, InvalidPartitions, InvalidConfig, ClusterUnavailable, ClusterRefused: nothing was created.
+        """
         check_name(name)
+        if name in KAFKAS_OWN:
+            raise InvalidTopic(
+                f"topic name {name!r} is not allowed: Kafka keeps its own records there; take another name"
+            )
         count = self._config.num_partitions if partitions is None else partitions
         if count == DEFAULT:
             count = 0  # a caller's -1 is no number of partitions

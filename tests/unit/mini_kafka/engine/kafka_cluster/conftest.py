@@ -12,12 +12,18 @@ from mini_kafka.engine.kafka_cluster.pooled_reader import Order
 TOPIC_ID = UUID(int=7)
 
 
-def message(partition: int, offset: int, value: bytes = b"v", *, error: int | None = None) -> Message:
+Headers = list[tuple[str, str | bytes | None]]
+
+
+def message(
+    partition: int, offset: int, value: bytes = b"v", *, error: int | None = None, headers: Headers | None = None
+) -> Message:
     return Message(
         topic="t",
         partition=partition,
         offset=offset,
         value=value,
+        headers=headers,
         timestamp=(TIMESTAMP_CREATE_TIME, 1000 + offset),
         error=None if error is None else KafkaError(error),
     )

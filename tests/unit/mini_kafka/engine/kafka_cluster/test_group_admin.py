@@ -9,12 +9,12 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 
-from mini_kafka.core.errors import ClusterRefused, ClusterUnavailable
+from mini_kafka.core.errors import ClusterRefused, ClusterUnavailable, InvalidGroupName
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.kafka_cluster import group_admin
 from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
 from mini_kafka.engine.kafka_cluster.connection import Connection
-from mini_kafka.engine.kafka_cluster.group_admin import NO_GROUPS, GroupAdmin
+from mini_kafka.engine.kafka_cluster.group_admin import NO_GROUPS, GroupAdmin, check_group_name
 from mini_kafka.engine.kafka_cluster.group_marks import Committed
 
 pytestmark = pytest.mark.anyio
@@ -107,3 +107,30 @@ async def test_questions_that_nobody_answers_are_bounded(monkeypatch: pytest.Mon
         with pytest.raises(ClusterUnavailable):
             await admin.committed("g")
     assert offsets.asked == ["g", "g"]
+
+
+async def test_a_name_with_a_zero_is_refused_because_a_c_text_would_end_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    offsets = Offsets([])
+    admin = admin_of(monkeypatch, offsets)
+    for refused in (
+        admin.committed("g\0h"),
+        admin.describe(["g\0h"]),
+        admin.commit("g\0h", {TopicPartition("t", 0): Committed(7)}),
+        admin.delete("g\0h"),
+    ):
+        with pytest.raises(InvalidGroupName, match="zero"):
+            await refused
+    assert not offsets.asked
+
+
+@pytest.mark.parametrize("name", [" ", " g", "\tg", "\v"])
+async def test_a_name_that_a_setting_would_shorten_is_not_joined(name: str) -> None:
+    check_group_name(name)
+    with pytest.raises(InvalidGroupName, match="white space"):
+        check_group_name(name, to_join=True)
+
+
+async def test_a_name_may_have_white_space_behind_its_first_character() -> None:
+    check_group_name("g h ", to_join=True)

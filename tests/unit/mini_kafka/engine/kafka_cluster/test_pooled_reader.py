@@ -55,6 +55,12 @@ def test_what_does_not_fit_into_the_bytes_is_read_by_the_next_order(consumer: Li
     assert (places(first), places(second), following) == ([(0, 0)], [(0, 1)], {0: 2})
 
 
+def test_headers_count_as_bytes_too(consumer: ListConsumer) -> None:
+    consumer.logs[0] = [message(0, offset, headers=[("h", b"x" * 60), ("none", None)]) for offset in range(3)]
+    records, following = PooledReader(consumer).read(order({0: 0}, {0: 3}, max_bytes=100))
+    assert (places(records), following) == ([(0, 0)], {0: 1})
+
+
 def test_holes_at_the_end_are_passed_without_a_record(consumer: ListConsumer) -> None:
     consumer.logs[0] = []
     consumer.assign = lambda partitions: consumer._queue.append(message(0, 4, error=KafkaError._PARTITION_EOF))  # type: ignore[method-assign]
