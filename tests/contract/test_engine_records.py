@@ -17,6 +17,7 @@ from mini_kafka.core.errors import (
     SequenceGap,
     UnknownPartition,
     UnknownTopic,
+    UnknownTopicId,
 )
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.partitioner import partition_for_key
@@ -257,6 +258,23 @@ async def test_a_topic_that_is_made_again_begins_at_0(engine: Engine, caller: Ca
     await engine.create_topic(caller, topic, partitions=2)
     places = await engine.produce(caller, topic, [NewRecord(b"new", partition=number) for number in (0, 1)])
     assert [(place.partition, place.offset) for place in places] == [(0, 0), (1, 0)]
+
+
+async def test_who_names_a_topics_id_reads_no_other_topic_of_its_name(
+    engine: Engine, caller: Caller, topic: str
+) -> None:
+    await engine.produce(caller, topic, [NewRecord(b"old")] * 20)
+    first = await engine.read(caller, topic, {}, max_records=5)
+    topic_id = first.topic_id
+    second = await engine.read(caller, topic, first.positions, topic_id=topic_id, max_records=5)
+    assert [found.record.offset for found in second.records] == [5, 6, 7, 8, 9]
+    await engine.delete_topic(caller, topic)
+    with pytest.raises(UnknownTopic):
+        await engine.read(caller, topic, second.positions, topic_id=topic_id, max_records=5)
+    await engine.create_topic(caller, topic)
+    await engine.produce(caller, topic, [NewRecord(b"new")] * 20)
+    with pytest.raises(UnknownTopicId):
+        await engine.read(caller, topic, second.positions, topic_id=topic_id, max_records=5, wait_ms=WAIT_MS)
 
 
 async def test_records_reach_partitions_that_were_added_just_now(engine: Engine, caller: Caller, topic: str) -> None:

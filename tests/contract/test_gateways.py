@@ -5,7 +5,7 @@ Only where there is a real Kafka; `tests/integration/test_cluster_contract.py` s
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,9 +18,11 @@ from mini_kafka.core.errors import (
     InvalidTopic,
     LockHeldElsewhere,
     SharedGroupLimitReached,
+    UnknownTopic,
+    UnknownTopicId,
 )
 from mini_kafka.core.offsets import TopicPartition
-from mini_kafka.core.record_batch import NewRecord
+from mini_kafka.core.record_batch import NewRecord, Record
 from mini_kafka.engine.port import AcquiredRecord, Caller, ConsumerPlace, GroupPartition, Release, ToOffset
 from tests.support.sharing import WAIT_MS, acquire, deliveries, locks, offsets, produce
 
@@ -369,3 +371,48 @@ async def test_kafkas_own_topics_are_neither_made_nor_waited_for(
         with pytest.raises(InvalidTopic, match="its own"):
             await refused
     assert name not in [topic.name for topic in await left.describe_topics(caller)]
+
+
+async def test_who_reads_on_sees_what_any_gateway_has_acknowledged_before(
+    left: "KafkaClusterEngine", right: "KafkaClusterEngine", caller: Caller, topic: str
+) -> None:
+    await fill(left, caller, topic, 50)
+    positions: Mapping[int, int] = {}
+    seen = 0
+    for turn in range(10):
+        read = await left.read(caller, topic, positions, max_records=15)
+        seen, positions = seen + len(read.records), read.positions
+        await right.produce(caller, topic, [NewRecord(b"late", partition=turn % 4)])
+    while not read.up_to_date:
+        read = await left.read(caller, topic, positions, max_records=15)
+        seen, positions = seen + len(read.records), read.positions
+    assert (seen, sum(positions.values())) == (210, 210)
+
+
+async def test_who_reads_on_gets_no_record_of_a_topic_that_another_gateway_has_made_again(
+    left: "KafkaClusterEngine", right: "KafkaClusterEngine", caller: Caller, narrow: str
+) -> None:
+    old = b"old" + b"x" * 5000  # more in all than a consumer fetches ahead
+    await left.produce(caller, narrow, [NewRecord(old)] * 2000)
+    read = await left.read(caller, narrow, {}, max_records=20)
+    topic_id = read.topic_id
+
+    async def make_again() -> None:
+        await right.delete_topic(caller, narrow)
+        await right.create_topic(caller, narrow, partitions=1)
+        await right.produce(caller, narrow, [NewRecord(b"new")] * 3000)
+
+    async def read_on() -> None:
+        positions = read.positions
+        while True:
+            found = await left.read(caller, narrow, positions, topic_id=topic_id, max_records=20, wait_ms=WAIT_MS)
+            assert all(isinstance(one.record, Record) and one.record.value == old for one in found.records)
+            positions = found.positions
+            await asyncio.sleep(0.005)
+
+    making = asyncio.create_task(make_again())
+    with pytest.raises((UnknownTopic, UnknownTopicId)):
+        await read_on()
+    await making
+    with pytest.raises(UnknownTopicId):
+        await left.read(caller, narrow, read.positions, topic_id=topic_id, max_records=5)

@@ -8,10 +8,10 @@ them out, `shared_groups` shares them, `groups` shows and moves who stands where
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from mini_kafka.core.consumer_groups import ConsumerGroups, group_memory
-from mini_kafka.core.errors import BrokerStopping, OffsetOutOfRange, TopicExists, UnknownTopic
+from mini_kafka.core.errors import BrokerStopping, OffsetOutOfRange, TopicExists, UnknownTopic, UnknownTopicId
 from mini_kafka.core.memory_budget import MemoryBudget
 from mini_kafka.core.offsets import CommittedOffsets, TopicPartition
 from mini_kafka.core.producer_sequences import ProducerSequence, ProducerSequences
@@ -276,11 +276,14 @@ class MemoryEngine:
         positions: Mapping[int, int],
         *,
         partition: int | None = None,
+        topic_id: UUID | None = None,
         max_records: int,
         max_bytes: int = READ_BYTES,
         wait_ms: int = 0,
     ) -> Read:
         """Read records of one partition or of all, from a position in each; with `wait_ms`, wait for the first one."""
+        if topic_id is not None and self._topics.get(topic).topic_id != topic_id:
+            raise UnknownTopicId(topic_id)
         return await self._reader.read(
             topic, positions, partition=partition, max_records=max_records, max_bytes=max_bytes, wait_ms=wait_ms
         )

@@ -266,6 +266,7 @@ class Engine(Protocol):
         positions: Mapping[int, int],
         *,
         partition: int | None = None,
+        topic_id: UUID | None = None,
         max_records: int,
         max_bytes: int = READ_BYTES,
         wait_ms: int = 0,
@@ -273,10 +274,10 @@ class Engine(Protocol):
         """Read records of one partition or of all, from a position in each; with `wait_ms`, wait for the first one.
 
         A partition without a position is read from its start. At least one record is read where there is one, and
-        no more of them than come in batches of `max_bytes`.
+        no more of them than come in batches of `max_bytes`. With `topic_id` they are that topic's, or none.
 
         Raises:
-            UnknownTopic, UnknownPartition, OffsetOutOfRange: nothing was read.
+            UnknownTopic, UnknownTopicId, UnknownPartition, OffsetOutOfRange: nothing was read.
         """
 
     async def offsets_at(self, caller: Caller, topic: str, at: int) -> Sequence[int]:

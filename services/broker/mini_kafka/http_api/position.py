@@ -7,6 +7,7 @@ life of the log, or of a topic that was deleted and made again, is refused: its 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from mini_kafka.core.errors import UnknownPartition
 from mini_kafka.engine.port import LATEST, Caller, Engine, TopicDescription
@@ -47,7 +48,10 @@ async def start_of(engine: Engine, caller: Caller, topic: TopicDescription, text
 
 async def _start_of(engine: Engine, caller: Caller, topic: TopicDescription, text: str, partition: int | None) -> Start:
     if text.startswith(PREFIX):
-        return _of_token(engine, topic, text, partition)
+        start, topic_id = of_token(engine.epoch, text, partition)
+        if topic_id != topic.topic_id:
+            raise another_log()
+        return start
     if text == "earliest":
         return Start({}, partition)
     if _NUMBER.fullmatch(text):
@@ -110,17 +114,26 @@ def _from_the_end(topic: TopicDescription, number: int, partition: int | None) -
     return Start(positions, partition)
 
 
-def _of_token(engine: Engine, topic: TopicDescription, text: str, partition: int | None) -> Start:
+def of_token(epoch: str, text: str, partition: int | None) -> tuple[Start, UUID]:
+    """Go on where a token says, in the topic of this id.
+
+    Raises:
+        RequestRefused: 422 for what is no token, or for another partition than it has; 410 for one of another log.
+    """
     token = parse(text)
-    if token.epoch != engine.epoch or token.topic_id != topic.topic_id:
-        what = "the broker was started again" if token.epoch != engine.epoch else "the topic was deleted and made again"
-        raise RequestRefused(
-            TOKEN_OF_ANOTHER_LOG,
-            f"this token belongs to another log: {what} since; begin anew with from=earliest or from=latest",
-        )
+    if token.epoch != epoch:
+        raise another_log("the broker was started again")
     if token.partition is not None and partition not in {None, token.partition}:
         raise RequestRefused(
             INVALID_REQUEST,
             f"this token goes on in partition {token.partition}, and partition={partition} was asked for: leave it out",
         )
-    return Start(dict(token.positions), token.partition if partition is None else partition)
+    return Start(dict(token.positions), token.partition if partition is None else partition), token.topic_id
+
+
+def another_log(what: str = "the topic was deleted and made again") -> RequestRefused:
+    """Make the refusal of a token of another log."""
+    return RequestRefused(
+        TOKEN_OF_ANOTHER_LOG,
+        f"this token belongs to another log: {what} since; begin anew with from=earliest or from=latest",
+    )

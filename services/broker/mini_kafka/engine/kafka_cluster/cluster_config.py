@@ -28,6 +28,9 @@ READER_QUEUE_KB = 4096
 READER_FETCH_BYTES = 262_144
 READER_FETCH_WAIT_MS = 5
 """A consumer of the pool is asked for records that are there: an empty fetch only holds up the next call's."""
+FETCH_ERROR_BACKOFF_MS = 500
+"""How long a consumer leaves a partition alone whose topic is gone, before it looks whether there is one of its name:
+librdkafka's default, on which `topic_views.BOUNDS_AGE_S` relies."""
 SHARED_GROUPS = 100
 """Groups that one gateway shares records of at the same time: each costs some ten threads and up to 25 MiB."""
 SHARE_IDLE_MS = 10_000
@@ -128,4 +131,5 @@ def reader_config(config: ClusterConfig) -> LibrdkafkaConfig:
         "fetch.message.max.bytes": READER_FETCH_BYTES,
         "queued.max.messages.kbytes": READER_QUEUE_KB,
         "fetch.queue.backoff.ms": READER_FETCH_WAIT_MS,
+        "fetch.error.backoff.ms": FETCH_ERROR_BACKOFF_MS,
     }

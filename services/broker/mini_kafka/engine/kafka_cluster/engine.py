@@ -187,13 +187,20 @@ class KafkaClusterEngine:
         positions: Mapping[int, int],
         *,
         partition: int | None = None,
+        topic_id: UUID | None = None,
         max_records: int,
         max_bytes: int = READ_BYTES,
         wait_ms: int = 0,
     ) -> Read:
         """Read records of one partition or of all, from a position in each; with `wait_ms`, wait for the first one."""
         return await self._reading.read(
-            topic, positions, partition=partition, max_records=max_records, max_bytes=max_bytes, wait_ms=wait_ms
+            topic,
+            positions,
+            partition=partition,
+            topic_id=topic_id,
+            max_records=max_records,
+            max_bytes=max_bytes,
+            wait_ms=wait_ms,
         )
 
     async def offsets_at(self, caller: Caller, topic: str, at: int) -> Sequence[int]:

@@ -8,10 +8,11 @@ commits nothing.
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from typing import Protocol
+from itertools import repeat
+from typing import Any, Protocol
 from uuid import UUID
 
 from confluent_kafka import KafkaException, Message, TopicPartition
@@ -20,6 +21,7 @@ from mini_kafka.core.errors import ClusterUnavailable, OffsetOutOfRange
 from mini_kafka.core.record_batch import Record, UnreadableRecord
 from mini_kafka.engine.kafka_cluster.cluster_errors import AUTO_OFFSET_RESET, AWAY, PARTITION_EOF
 from mini_kafka.engine.port import ReadRecord
+from mini_kafka.engine.rows import rows
 
 COLLECT_S = 0.2
 """How long more records are waited for that are known to be there, once there is one."""
@@ -55,6 +57,11 @@ class Order:
     max_bytes: int
     timeout_s: float
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing between the positions and the ends."""
+        return self.positions == self.ends
+
 
 class PooledReader:
     """A consumer, what it is assigned to, and what it has fetched ahead."""
@@ -88,7 +95,9 @@ class PooledReader:
         following = dict(self._next)
         if all(following[number] >= end for number, end in order.ends.items()):
             self.rest()
-        return list(merge(*taken.values(), key=lambda read: read.record.timestamp_ms)), following
+        parts = [records_of(number, messages) for number, messages in taken.items()]
+        records = parts[0] if len(parts) == 1 else list(merge(*parts, key=lambda read: read.record.timestamp_ms))
+        return records, following
 
     def rest(self) -> None:
         """Let go of all partitions, and of what was fetched ahead."""
@@ -103,63 +112,79 @@ class PooledReader:
             self._topic_id, self._next = order.topic_id, dict(order.positions)
             self._consumer.assign([TopicPartition(order.topic, *place) for place in order.positions.items()])
 
-    def _take(self, order: Order) -> dict[int, list[ReadRecord]]:
+    def _take(self, order: Order) -> dict[int, list[Message]]:
         """Take messages until the order is served; what is too much stays ahead."""
         behind = {number for number, end in order.ends.items() if self._next[number] < end}
-        taken: dict[int, list[ReadRecord]] = {}
+        taken: dict[int, list[Message]] = {}
         count = size = 0
         until = time.monotonic() + order.timeout_s
         while behind and count < order.max_records and size < order.max_bytes:
-            left_s = until - time.monotonic()
-            if left_s <= 0:
-                if count:
-                    break
-                raise ClusterUnavailable(f"topic {order.topic!r} has records, and none came in time")
-            message = self._next_message(order.max_records - count, left_s)
-            if message is None or not self._is_record(message, order, behind):
+            if not self._ahead:
+                left_s = until - time.monotonic()
+                if left_s <= 0:
+                    if count:
+                        break
+                    raise ClusterUnavailable(f"topic {order.topic!r} has records, and none came in time")
+                self._fetch(order.max_records - count, left_s)
                 continue
-            read, bytes_of_it = record_of(message)
+            message = self._ahead.popleft()
+            if message.error() is not None:
+                self._hear(message, order, behind)
+                continue
+            bytes_of_it = len(message) + len(message.key() or b"")
             if count and size + bytes_of_it > order.max_bytes:
                 self._ahead.appendleft(message)
                 break
             if not count:
                 until = min(until, time.monotonic() + COLLECT_S)
             count, size = count + 1, size + bytes_of_it
-            taken.setdefault(read.partition, []).append(read)
-            self._advance(read.partition, read.record.offset + 1, order, behind)
+            number = message.partition() or 0
+            taken.setdefault(number, []).append(message)
+            self._advance(number, (message.offset() or 0) + 1, order, behind)
         return taken
 
-    def _next_message(self, wanted: int, left_s: float) -> Message | None:
-        if not self._ahead:
-            first = self._consumer.poll(left_s)
-            if first is None:
-                return None
+    def _fetch(self, wanted: int, left_s: float) -> None:
+        """Take so many messages ahead, once there is one."""
+        first = self._consumer.poll(left_s)
+        if first is not None:
             self._ahead.append(first)
             if wanted > 1:
                 self._ahead.extend(self._consumer.consume(min(wanted - 1, AT_ONCE), 0))
-        return self._ahead.popleft()
 
-    def _is_record(self, message: Message, order: Order, behind: set[int]) -> bool:
-        """Tell a record from what librdkafka has to say.
+    def _hear(self, message: Message, order: Order, behind: set[int]) -> None:
+        """Take in what librdkafka has to say instead of a record.
 
         Raises:
             OffsetOutOfRange, KafkaException: it says that the order cannot be served.
         """
-        error, number, offset = message.error(), message.partition() or 0, message.offset() or 0
-        if error is None:
-            return True
+        error, number = message.error(), message.partition() or 0
+        assert error is not None  # noqa: S101 - or it would be a record
         if error.code() == PARTITION_EOF:  # nothing but markers and aborted records, where there seemed to be some
-            self._advance(number, offset, order, behind)
+            self._advance(number, message.offset() or 0, order, behind)
         elif error.code() == AUTO_OFFSET_RESET:
             raise OffsetOutOfRange(self._next[number], self._next[number] + 1, order.ends[number], number)
         elif error.code() not in AWAY:
             raise KafkaException(error)
-        return False
 
     def _advance(self, number: int, offset: int, order: Order, behind: set[int]) -> None:
         self._next[number] = max(self._next[number], offset)
         if self._next[number] >= order.ends[number]:
             behind.discard(number)
+
+
+def records_of(partition: int, messages: Sequence[Message]) -> list[ReadRecord]:
+    """Read messages of a partition as records."""
+    columns: list[Iterable[Any]] = [
+        [message.offset() for message in messages],
+        [message.timestamp()[1] for message in messages],
+        [message.key() for message in messages],
+        [message.value() for message in messages],
+    ]
+    try:
+        columns.append([tuple(message.headers() or ()) for message in messages])
+    except UnicodeDecodeError:
+        return [record_of(message)[0] for message in messages]
+    return rows(ReadRecord, repeat(partition), rows(Record, *columns))
 
 
 def record_of(message: Message) -> tuple[ReadRecord, int]:

@@ -37,6 +37,10 @@ class ReaderPool:
         self._closed = False
         self._threads = DaemonThreads(size, "reader")
 
+    def goes_on_at(self, order: Order) -> bool:
+        """Tell whether a consumer that is free stands where an order begins."""
+        return any(reader.goes_on_at(order) for reader in self._idle)
+
     async def read(self, order: Order) -> Found:
         """Serve an order, as `PooledReader.read` does, when a consumer is free.
 

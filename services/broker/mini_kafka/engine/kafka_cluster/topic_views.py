@@ -26,6 +26,11 @@ from mini_kafka.engine.port import EARLIEST, LATEST, PartitionDescription, Topic
 
 SHAPE_AGE_S = 5.0
 """How old what a produce knows of its topic may be: partitions that another gateway added are used so late."""
+BOUNDS_AGE_S = 0.1
+"""How old bounds may be for whoever only reads on. It is far less than `FETCH_ERROR_BACKOFF_MS`, so that somebody asks
+again before a consumer comes from a topic that was deleted into the next one of its name."""
+BOUNDS_KEPT = 1000
+"""Topics whose last bounds are kept: they are worth nothing after `BOUNDS_AGE_S`."""
 LISTED_CONFIG_AGE_S = 30.0
 """How old a config in the list of all topics may be: to decode one takes milliseconds, and there may be thousands."""
 
@@ -49,6 +54,7 @@ class Bounds:
     topic_id: UUID
     starts: Sequence[int]
     ends: Sequence[int]
+    asked_at_s: float = 0.0
 
 
 class TopicViews:
@@ -57,6 +63,7 @@ class TopicViews:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._shapes: dict[str, Shape] = {}
+        self._last_bounds: dict[str, Bounds] = {}
         self._described = SharedQuestions(self._describe)
         self._bounded = SharedQuestions(self._bounds)
 
@@ -76,6 +83,11 @@ class TopicViews:
         """
         return await self._bounded.ask(name)
 
+    def bounds_seen_just_now(self, name: str) -> Bounds | None:
+        """Give the last bounds of a topic unless they are old: enough for who reads on before these ends."""
+        last = self._last_bounds.get(name)
+        return last if last is not None and time.monotonic() - last.asked_at_s <= BOUNDS_AGE_S else None
+
     async def shape(self, name: str) -> Shape:
         """Give a topic's partitions and configs, as they were some seconds ago at most.
 
@@ -93,6 +105,7 @@ class TopicViews:
     def forget(self, name: str) -> None:
         """Look at a topic anew before it is used again."""
         self._shapes.pop(name, None)
+        self._last_bounds.pop(name, None)
 
     async def ids_and_sizes(self, names: Sequence[str]) -> dict[str, tuple[UUID, int]]:
         """Give ids and numbers of partitions of those topics that are there and not internal.
@@ -259,10 +272,15 @@ class TopicViews:
         return _description(shape, *await self._starts_and_ends([(name, number) for number in range(shape.partitions)]))
 
     async def _bounds(self, name: str) -> Bounds:
+        asked_at_s = time.monotonic()
         topic_id, count = await self._id_and_size(name)
         partitions = [(name, number) for number in range(count)]
         starts, ends = await self._starts_and_ends(partitions)
-        return Bounds(topic_id, [starts[place] for place in partitions], [ends[place] for place in partitions])
+        found = [starts[place] for place in partitions], [ends[place] for place in partitions]
+        if len(self._last_bounds) >= BOUNDS_KEPT:
+            self._last_bounds.clear()
+        self._last_bounds[name] = bounds = Bounds(topic_id, *found, asked_at_s)
+        return bounds
 
 
 def config_of(entries: Iterable[ConfigEntry]) -> TopicConfig:

@@ -1,10 +1,12 @@
 """/v1: records out, without a consumer. From anywhere, in any form, once or on and on; reading changes nothing."""
 
 from http import HTTPStatus
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 
+from mini_kafka.core.errors import UnknownTopicId
 from mini_kafka.core.record_batch import Record
 from mini_kafka.engine.port import READ_BYTES, TopicDescription
 from mini_kafka.http_api.aside import INLINE_RECORDS, aside
@@ -20,10 +22,10 @@ from mini_kafka.http_api.error_table import (
 from mini_kafka.http_api.errors import RequestRefused
 from mini_kafka.http_api.hot import HotRoute
 from mini_kafka.http_api.media import accepted
-from mini_kafka.http_api.position import Start, at_offset, start_of
+from mini_kafka.http_api.position import Start, another_log, at_offset, of_token, start_of
 from mini_kafka.http_api.query import Number, Query, documented, read_query
 from mini_kafka.http_api.record_output import ShowAs, answer_json, json_lines, record_json, value_lines
-from mini_kafka.http_api.resume_token import ResumeToken
+from mini_kafka.http_api.resume_token import PREFIX, ResumeToken
 from mini_kafka.http_api.routes.topics import TopicName
 from mini_kafka.http_api.streams import Stream, as_events, as_lines, as_values
 
@@ -96,14 +98,17 @@ async def read_records(topic: TopicName, request: Request, call: CallDep) -> Res
         )
     offers = (NDJSON, TEXT, EVENTS) if query.follow else (JSON, NDJSON, TEXT, EVENTS)
     media_type = accepted(_accept(request), offers)
+    begin, is_stream = query.start, query.follow or media_type == EVENTS
+    if begin.startswith(PREFIX) and not is_stream:  # which says all that a description would
+        start, topic_id = of_token(call.engine.epoch, begin, query.partition)
+        return await _read_once(call, topic, topic_id, start, query, media_type)
     described = await call.engine.describe_topic(call.caller, topic)
-    begin = query.start
     if media_type == EVENTS:
         begin = request.headers.get("last-event-id") or begin
     start = await start_of(call.engine, call.caller, described, begin, query.partition)
-    if query.follow or media_type == EVENTS:
+    if is_stream:
         return _stream(call, described, start, query.show_as, media_type)
-    return await _read_once(call, described, start, query, media_type)
+    return await _read_once(call, topic, None, start, query, media_type)
 
 
 def _accept(request: Request) -> str:
@@ -119,17 +124,23 @@ def _stream(call: Call, topic: TopicDescription, start: Start, show_as: ShowAs, 
     return Stream(content, media_type, call.bounds.streams)
 
 
-async def _read_once(call: Call, topic: TopicDescription, start: Start, query: ReadQuery, media_type: str) -> Response:
+async def _read_once(
+    call: Call, topic: str, topic_id: UUID | None, start: Start, query: ReadQuery, media_type: str
+) -> Response:
     reading = call.engine.read(
         call.caller,
-        topic.name,
+        topic,
         start.positions,
         partition=start.partition,
+        topic_id=topic_id,
         max_records=min(query.max_records, call.bounds.limits.request_records),
         max_bytes=query.max_bytes,
         wait_ms=query.wait_ms,
     )
-    found = await (call.while_connected(reading) if query.wait_ms else reading)
+    try:
+        found = await (call.while_connected(reading) if query.wait_ms else reading)
+    except UnknownTopicId:
+        raise another_log() from None
     token = str(ResumeToken(call.engine.epoch, found.topic_id, found.positions, start.partition))
     is_long = len(found.records) > INLINE_RECORDS
     if media_type == JSON:

@@ -1,13 +1,23 @@
 """A consumer of the pool reads what an order says, keeps what is too much, and knows where it stands."""
 
+from typing import Any
+
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from mini_kafka.core.errors import ClusterUnavailable, OffsetOutOfRange
+from mini_kafka.core.record_batch import Record, UnreadableRecord
 from mini_kafka.engine.kafka_cluster.cluster_errors import AUTO_OFFSET_RESET
 from mini_kafka.engine.kafka_cluster.pooled_reader import PooledReader
 from mini_kafka.engine.port import ReadRecord
 from tests.unit.mini_kafka.engine.kafka_cluster.conftest import ListConsumer, message, order
+
+
+class Misnamed(Message):
+    """Has a header whose name is not UTF-8, as only other clients can send one."""
+
+    def headers(self) -> Any:
+        b"\xff".decode()
 
 
 def places(records: list[ReadRecord]) -> list[tuple[int, int]]:
@@ -91,3 +101,11 @@ def test_a_node_that_is_away_for_a_moment_is_no_error(consumer: ListConsumer) ->
     consumer.logs[0].insert(0, message(0, 0, error=KafkaError._TRANSPORT))
     records, _ = PooledReader(consumer).read(order({0: 0}, {0: 5}))
     assert len(records) == 5
+
+
+def test_a_record_that_cannot_be_read_stops_none_beside_it(consumer: ListConsumer) -> None:
+    consumer.logs[0][1] = Misnamed(topic="t", partition=0, offset=1, timestamp=(1, 1001))
+    records, following = PooledReader(consumer).read(order({0: 0}, {0: 3}))
+    assert places(records) == [(0, 0), (0, 1), (0, 2)]
+    assert [type(read.record) for read in records] == [Record, UnreadableRecord, Record]
+    assert following == {0: 3}
