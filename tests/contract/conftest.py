@@ -5,14 +5,19 @@ The engine of a gateway needs a real Kafka: with APACHE_KAFKA=HOST:PORT it is on
 """
 
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
 from mini_kafka.engine.memory import EngineConfig, MemoryEngine
 from mini_kafka.engine.port import Caller, Engine
+
+if TYPE_CHECKING:
+    from mini_kafka.engine.kafka_cluster.engine import KafkaClusterEngine
 
 
 @asynccontextmanager
@@ -73,3 +78,45 @@ async def topic(engine: Engine, caller: Caller, unique: Callable[[str], str]) ->
 async def wide_topic(engine: Engine, caller: Caller, unique: Callable[[str], str]) -> str:
     """Make a topic with three partitions and give its name."""
     return (await engine.create_topic(caller, unique("wide"), partitions=3)).name
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Callable[..., Awaitable["KafkaClusterEngine"]]]:
+    """Give a function that starts a gateway by its name, and with other settings."""
+    from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
+    from mini_kafka.engine.kafka_cluster.engine import KafkaClusterEngine
+
+    async with AsyncExitStack() as stack:
+
+        async def started(name: str, **settings: object) -> KafkaClusterEngine:
+            config = ClusterConfig((os.environ["APACHE_KAFKA"],), gateway_name=name)
+            engine = KafkaClusterEngine(replace(config, **settings))  # type: ignore[arg-type]
+            engine.start()
+            stack.push_async_callback(engine.close)
+            return engine
+
+        yield started
+
+
+@pytest.fixture
+async def left(start: Callable[..., Awaitable["KafkaClusterEngine"]]) -> "KafkaClusterEngine":
+    """Give a gateway."""
+    return await start("left")
+
+
+@pytest.fixture
+async def right(start: Callable[..., Awaitable["KafkaClusterEngine"]]) -> "KafkaClusterEngine":
+    """Give another gateway of the same cluster."""
+    return await start("right")
+
+
+@pytest.fixture
+def group(unique: Callable[[str], str]) -> str:
+    """Give a group's name that nobody else has."""
+    return unique("group")
+
+
+@pytest.fixture
+async def narrow(left: "KafkaClusterEngine", caller: Caller, unique: Callable[[str], str]) -> str:
+    """Make a topic with one partition."""
+    return (await left.create_topic(caller, unique("narrow"), partitions=1)).name

@@ -5,9 +5,7 @@ Only where there is a real Kafka; `tests/integration/test_cluster_contract.py` s
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +22,7 @@ from mini_kafka.core.errors import (
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord, Record
 from mini_kafka.engine.port import AcquiredRecord, Caller, ConsumerPlace, GroupPartition, Release, ToOffset
-from tests.support.sharing import WAIT_MS, acquire, deliveries, locks, offsets, produce
+from tests.support.sharing import WAIT_MS, acquire, deliveries, locks, offsets, produce, until
 
 if TYPE_CHECKING:
     from mini_kafka.engine.kafka_cluster.engine import KafkaClusterEngine
@@ -39,66 +37,15 @@ Start = Callable[..., Awaitable["KafkaClusterEngine"]]
 
 
 @pytest.fixture
-async def start() -> AsyncIterator[Start]:
-    """Give a function that starts a gateway by its name, and with other settings."""
-    from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
-    from mini_kafka.engine.kafka_cluster.engine import KafkaClusterEngine
-
-    async with AsyncExitStack() as stack:
-
-        async def started(name: str, **settings: object) -> KafkaClusterEngine:
-            config = ClusterConfig((os.environ["APACHE_KAFKA"],), gateway_name=name)
-            engine = KafkaClusterEngine(replace(config, **settings))  # type: ignore[arg-type]
-            engine.start()
-            stack.push_async_callback(engine.close)
-            return engine
-
-        yield started
-
-
-@pytest.fixture
-async def left(start: Start) -> "KafkaClusterEngine":
-    """Give a gateway."""
-    return await start("left")
-
-
-@pytest.fixture
-async def right(start: Start) -> "KafkaClusterEngine":
-    """Give another gateway of the same cluster."""
-    return await start("right")
-
-
-@pytest.fixture
-def group(unique: Unique) -> str:
-    """Give a group's name that nobody else has."""
-    return unique("group")
-
-
-@pytest.fixture
 async def topic(left: "KafkaClusterEngine", caller: Caller, unique: Unique) -> str:
     """Make a topic with four partitions."""
     return (await left.create_topic(caller, unique("topic"), partitions=4)).name
-
-
-@pytest.fixture
-async def narrow(left: "KafkaClusterEngine", caller: Caller, unique: Unique) -> str:
-    """Make a topic with one partition."""
-    return (await left.create_topic(caller, unique("narrow"), partitions=1)).name
 
 
 async def fill(engine: "KafkaClusterEngine", caller: Caller, topic: str, each: int, partitions: int = 4) -> None:
     """Produce records, `each` of them to every partition."""
     records = [NewRecord(b"%d" % n, partition=number) for n in range(each) for number in range(partitions)]
     await engine.produce(caller, topic, records)
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Look again and again until something holds; the cluster decides when."""
-    async with asyncio.timeout(WAIT_MS / 1000):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(0.02)
 
 
 def places(acquired: list[AcquiredRecord]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.docker
 
 SUITE = (
     "test_engine_topics.py", "test_engine_records.py", "test_engine_consumers.py", "test_engine_groups.py",
-    "test_engine_sharing.py", "test_gateways.py",
+    "test_engine_sharing.py", "test_gateways.py", "test_gateways_topics.py",
 )  # fmt: skip
 CHOICE = "kafka or gateways"
 

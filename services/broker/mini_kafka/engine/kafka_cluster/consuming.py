@@ -24,9 +24,6 @@ from mini_kafka.engine.kafka_cluster.topic_views import TopicViews
 from mini_kafka.engine.port import READ_BYTES, ConsumedRecord, ConsumerPlace, Read, TopicDescription
 from mini_kafka.engine.waiters import Waiters
 
-OFFSETS: Mark = Mark("offsets")
-REGISTERED: Mark = Mark("offsets", registered=True)
-
 logger = logging.getLogger(__name__)
 
 Offsets = Mapping[TopicPartition, Committed]
@@ -63,12 +60,15 @@ class Consuming:
         wanted: dict[TopicPartition, Committed] = {}
         for place, (offset, mark) in committed.items():
             if mark is not None and mark.registered and place.topic != topic.name:
-                wanted[place] = Committed(offset, OFFSETS)
+                wanted[place] = Committed(offset, mark._replace(kind="offsets", registered=False))
+        registered = Mark("offsets", registered=True, topic_id=topic.topic_id)
         for number, log_start_offset, _ in topic.partitions:
             place = TopicPartition(topic.name, number)
             known = committed.get(place)
-            if known is None or known.mark != REGISTERED:
-                wanted[place] = Committed(log_start_offset if known is None else known.offset, REGISTERED)
+            if known is None or not known.is_of(topic.topic_id):
+                wanted[place] = Committed(log_start_offset, registered)
+            elif known.mark != registered:
+                wanted[place] = Committed(known.offset, registered)
         await self._admin.commit(consumer_id, wanted)
 
     async def consume(self, consumer_id: str, wait_ms: int) -> ConsumedRecord | None:
@@ -101,18 +101,33 @@ class Consuming:
     async def _take(self, consumer_id: str) -> tuple[ConsumedRecord | None, str, dict[int, int]]:
         """Take the next record that is there now, if there is one; say which topic is read from where."""
         while True:
-            topic, positions = registered_at(consumer_id, await self._admin.committed(consumer_id))
-            read = await self._read(consumer_id, topic, positions, 0)
+            topic, positions, read = await self._read_on(consumer_id, await self._admin.committed(consumer_id))
             if not read.records:
                 return None, topic, positions
             [(number, record)] = read.records[:1]
-            place = TopicPartition(topic, number)
-            await self._admin.commit(consumer_id, {place: Committed(record.offset + 1, REGISTERED)})
+            place, mark = TopicPartition(topic, number), Mark("offsets", registered=True, topic_id=read.topic_id)
+            await self._admin.commit(consumer_id, {place: Committed(record.offset + 1, mark)})
             if not isinstance(record, UnreadableRecord):
                 return ConsumedRecord(topic, number, record), topic, positions
             logger.warning(
                 "consumer %s passes over %s-%d@%d: %s", consumer_id, *place, record.offset, record.decode_error
             )
+
+    async def _read_on(self, consumer_id: str, committed: Offsets) -> tuple[str, dict[int, int], Read]:
+        """Read where a consumer stands; what it has committed in an earlier topic of that name does not count.
+
+        Raises:
+            UnknownConsumer: it is not registered, or was with that earlier topic only.
+        """
+        while True:
+            topic, positions = registered_at(consumer_id, committed)
+            read = await self._read(consumer_id, topic, positions, 0)
+            counts = {
+                place: one for place, one in committed.items() if place.topic != topic or one.is_of(read.topic_id)
+            }
+            if len(counts) == len(committed):
+                return topic, positions, read
+            committed = counts
 
     async def _read(self, consumer_id: str, topic: str, positions: dict[int, int], wait_ms: int) -> Read:
         """Read one record; an offset that the log no longer holds becomes the log start offset."""
@@ -138,14 +153,18 @@ class Consuming:
 
     async def places(self) -> list[ConsumerPlace]:
         """List where every registered consumer stands, as their committed offsets tell."""
-        places = []
+        found = []
         async for name, committed in self._admin.all_committed(await self._admin.names()):
             topic = topic_of(committed)
             if topic is not None:
-                offset = sum(one.offset for place, one in committed.items() if place.topic == topic)
-                places.append(ConsumerPlace(name, topic, offset))
-        there = await self._views.ids_and_sizes(sorted({place.topic for place in places}))
-        return [place for place in places if place.topic in there]
+                found.append((name, topic, [one for place, one in committed.items() if place.topic == topic]))
+        there = await self._views.ids_and_sizes(sorted({topic for _, topic, _ in found}))
+        places = []
+        for name, topic, offsets in found:
+            counts = [one.offset for one in offsets if topic in there and one.is_of(there[topic][0])]
+            if counts:
+                places.append(ConsumerPlace(name, topic, sum(counts)))
+        return places
 
 
 def topic_of(committed: Offsets) -> str | None:

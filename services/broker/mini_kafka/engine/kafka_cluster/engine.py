@@ -81,7 +81,7 @@ class KafkaClusterEngine:
         admin = self._group_admin = GroupAdmin(self._connection)
         self._shared = SharedGroups(
             self._connection, admin, self._waiters, LoopClock(), FeedReader(self._reading), offset_calls,
-            self._find_topic, self._write_dead_letters,
+            self._views.ids_and_sizes, self._write_dead_letters,
         )  # fmt: skip
         self._groups = Groups(config, self._views, admin, self._shared, offset_calls)
         self._consuming = Consuming(self._reading, self._views, admin, self._waiters, offset_calls, self._shared)
@@ -247,7 +247,7 @@ class KafkaClusterEngine:
         async def find_topic(topic: str) -> UUID:
             if create:
                 return (await self._topics.ensure(topic, explicit=False)).topic_id
-            return await self._find_topic(topic)
+            return await self._shared.find_topic(topic)
 
         return await self._shared.acquire(
             group,
@@ -272,12 +272,6 @@ class KafkaClusterEngine:
     ) -> Acknowledgement:
         """Settle locks; those that are no longer held are late, and that is no error."""
         return await self._shared.acknowledge(group, accept, release, reject, renew, lock_ms)
-
-    async def _find_topic(self, name: str) -> UUID:
-        found = await self._views.ids_and_sizes([name])
-        if name not in found:
-            raise UnknownTopic(name)
-        return found[name][0]
 
     async def _write_dead_letters(self, name: str, source: str, records: Sequence[NewRecord]) -> None:
         """Append dead letters; a missing topic is made wherever it may be: a setting asks for it."""

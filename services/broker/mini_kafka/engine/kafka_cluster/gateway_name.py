@@ -1,18 +1,19 @@
 """The gateway's name in the number of each acquisition: a lock says by itself where it is held.
 
 The core numbers acquisitions, and wants no number twice as long as a lock of it may come back. Over a cluster that has
-to hold for all gateways, and for each of a gateway's lives: a number begins with the gateway's name, goes on with the
-time of this life's start, and ends with a count. A lock of an earlier life of the same gateway is therefore late.
+to hold for all gateways, and for each of a gateway's lives: a number begins with the gateway's name, goes on with one
+that is drawn for this life, and ends with a count. A lock of an earlier life of the same gateway is therefore late, and
+so is one of another gateway that was given the same name by mistake, whenever they were started.
 """
 
 import re
+import secrets
 import socket
 from collections.abc import Iterator
 from itertools import count
 
 COUNT_BITS = 40
 LIFE_BITS = 48
-"""Milliseconds since 1970, for another 8,900 years."""
 NAME_SHIFT = COUNT_BITS + LIFE_BITS
 LEGAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,63}")
 """What a host or a Kubernetes pod may be called, and what goes into a header as it is."""
@@ -23,9 +24,10 @@ def default_name() -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:63] or "gateway"
 
 
-def acquisitions(name: str, started_ms: int) -> Iterator[int]:
-    """Number the acquisitions of a gateway's life."""
-    return count((int.from_bytes(name.encode("ascii")) << NAME_SHIFT) + (started_ms << COUNT_BITS) + 1)
+def acquisitions(name: str) -> Iterator[int]:
+    """Number the acquisitions of a new life of a gateway."""
+    life = secrets.randbits(LIFE_BITS)
+    return count((int.from_bytes(name.encode("ascii")) << NAME_SHIFT) + (life << COUNT_BITS) + 1)
 
 
 def gateway_of(acquisition: int) -> str:

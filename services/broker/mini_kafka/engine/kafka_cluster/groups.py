@@ -62,7 +62,11 @@ class Groups:
         await self._shared.flush(name)
         committed = await self._admin.committed(name)
         topics = await self._views.ids_and_sizes(sorted({place.topic for place in committed}))
-        return {place: one.offset for place, one in committed.items() if place.topic in topics}
+        return {
+            place: one.offset
+            for place, one in committed.items()
+            if place.topic in topics and one.is_of(topics[place.topic][0])
+        }
 
     async def commit(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit offsets that lie in their logs, all or none.
@@ -76,17 +80,25 @@ class Groups:
             if not 0 <= offset <= end:
                 raise OffsetOutOfRange(offset, start, end, place.partition)
         await self._shared.make_way(name)
-        await self._write(name, offsets)
+        await self._write(name, offsets, bounds)
 
-    async def _write(self, name: str, offsets: Mapping[TopicPartition, int]) -> None:
+    async def _write(self, name: str, offsets: Mapping[TopicPartition, int], bounds: Mapping[str, Bounds]) -> None:
         """Commit offsets as whoever commits over HTTP, and let a registered consumer stay one."""
-        before = await self._admin.committed(name)
+        before = await self._committed_in(name, bounds)
         wanted = {}
         for place, offset in offsets.items():
             known = before.get(place)
             registered = known is not None and known.mark is not None and known.mark.registered
-            wanted[place] = Committed(offset, Mark("offsets", registered=registered))
+            wanted[place] = Committed(offset, Mark("offsets", registered, bounds[place.topic].topic_id))
         await self._admin.commit(name, wanted)
+
+    async def _committed_in(self, name: str, bounds: Mapping[str, Bounds]) -> Offsets:
+        """Give what a group has committed in these topics as they are now."""
+        return {
+            place: one
+            for place, one in (await self._admin.committed(name)).items()
+            if place.topic in bounds and one.is_of(bounds[place.topic].topic_id)
+        }
 
     async def _bounds(self, topics: set[str]) -> dict[str, Bounds]:
         return {topic: await self._views.bounds(topic) for topic in sorted(topics)}
@@ -117,15 +129,16 @@ class Groups:
         if not (committed or members or kafka.gateways):
             raise GroupNotFound(name)
         partitions = []
-        ends: dict[str, Sequence[int]] = {}
+        bounds: dict[str, Bounds | None] = {}
         for place, one in sorted(committed.items()):
-            if place.topic not in ends:
+            if place.topic not in bounds:
                 try:
-                    ends[place.topic] = (await self._views.bounds(place.topic)).ends
+                    bounds[place.topic] = await self._views.bounds(place.topic)
                 except UnknownTopic:
-                    ends[place.topic] = ()
-            if place.partition < len(ends[place.topic]):
-                partitions.append(self._place(name, place, one.offset, ends[place.topic][place.partition]))
+                    bounds[place.topic] = None
+            there = bounds[place.topic]
+            if there is not None and place.partition < len(there.ends) and one.is_of(there.topic_id):
+                partitions.append(self._place(name, place, one.offset, there.ends[place.partition]))
         kind = self._kind(name, kafka, committed)
         return GroupDescription(name, kind, self._state(members, kafka), members, tuple(partitions))
 
@@ -178,7 +191,7 @@ class Groups:
         bounds = await self._bounds(topics)
         wanted = _each_partition(targets, bounds)
         await self._shared.flush(name)
-        before = await self._admin.committed(name)
+        before = await self._committed_in(name, bounds)
         changes = []
         for place, target in wanted.items():
             start, end = _bounds_of(bounds, place)
@@ -195,7 +208,7 @@ class Groups:
             )
         if not dry_run:
             moved = {TopicPartition(one.topic, one.partition): one.after for one in changes}
-            await self._shared.leave(name, lambda: self._write(name, moved))
+            await self._shared.leave(name, lambda: self._write(name, moved, bounds))
         return changes
 
     def _members_elsewhere(self, kafka: KafkaGroup) -> int:

@@ -39,8 +39,8 @@ class GroupOwner(Protocol):
     def wake(self, group: "JoinedGroup") -> None:
         """Let those who wait in a group look again."""
 
-    def look_for(self, group: "JoinedGroup", topic: str) -> None:
-        """Look whether a topic is there still, and end what was shared of it if not."""
+    def look_for(self, topic: str) -> None:
+        """Look whether a topic is still the one that it was, and end what was shared of it if not."""
 
     def drop(self, group: "JoinedGroup") -> None:
         """Share nothing of a group any more."""
@@ -76,9 +76,14 @@ class JoinedGroup:
         self.gather_until_ms = self.owner.now_ms() + GATHER_MS
         each = max(GROUP_BYTES // max(len(self.share.shares) + len(partitions), 1), LEAST_BYTES)
         for place, offset, end, mark, _ in partitions:
-            if place.topic in self.topics:
-                self.marks[place] = mark
-                self._begin(Feed(place, offset, end, min(each, MAX_BYTES)))
+            known = self.topics.get(place.topic)
+            if known is None:
+                continue
+            if mark.topic_id != known.topic_id:  # it was made anew since this gateway looked for it
+                self.owner.look_for(place.topic)
+                continue
+            self.marks[place] = mark
+            self._begin(Feed(place, offset, end, min(each, MAX_BYTES)))
         self.owner.wake(self)
 
     def _begin(self, feed: Feed) -> None:
@@ -117,13 +122,16 @@ class JoinedGroup:
 
     def _begin_again(self, shared: TopicShare[Feed], offset: int) -> TopicShare[Feed]:
         """Share a partition from its log's new start on: what was there is gone, and its offsets are used again."""
+        self.owner.look_for(shared.topic.name)
         self.owner.end_share(shared)
-        self._begin(Feed(shared.partition, offset, offset, shared.log.max_bytes))
+        feed = Feed(shared.partition, offset, offset, shared.log.max_bytes)
+        feed.committed = shared.log.committed  # what the cluster has is past the new start, and has to fall
+        self._begin(feed)
         return self.share.shares[shared.partition]
 
     def topic_gone(self, topic: str) -> None:
         """Let somebody look whether a topic is there still."""
-        self.owner.look_for(self, topic)
+        self.owner.look_for(topic)
 
     def ended(self, error: BrokerError | None) -> None:
         """Share no more."""

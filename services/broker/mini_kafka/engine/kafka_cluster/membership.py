@@ -17,9 +17,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, Protocol, TypeVar
+from uuid import UUID
 
 import confluent_kafka
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicCollection
 from confluent_kafka.admin import OffsetSpec
 
 from mini_kafka.core.errors import BrokerError, ClusterUnavailable, GroupKindConflict
@@ -30,6 +31,7 @@ from mini_kafka.engine.kafka_cluster.cluster_errors import PARTITION_EOF, TOPIC_
 from mini_kafka.engine.kafka_cluster.connection import Connection, librdkafka_logger
 from mini_kafka.engine.kafka_cluster.group_marks import Committed, Mark, read_mark
 from mini_kafka.engine.kafka_cluster.pooled_reader import record_of
+from mini_kafka.engine.kafka_cluster.topic_ids import id_of
 
 SESSION_MS = 10_000
 """How long a gateway that has died keeps its partitions; a cluster takes no less than 6 s unless it is told to."""
@@ -69,8 +71,9 @@ class Assigned(NamedTuple):
     offset: int
     log_end_offset: int
     mark: Mark
+    """It has the id of the topic as it is now."""
     is_new: bool
-    """Whether the group had committed nothing there."""
+    """Whether the group had committed nothing there, or only in an earlier topic of that name."""
 
 
 class Received(NamedTuple):
@@ -279,19 +282,23 @@ class Membership:
         for one in committed:
             if one.error is not None:  # not the same as nothing: that would commit the log's start
                 raise KafkaException(one.error)
+        ids = self._topic_ids({one.topic for one in partitions})
         places = [confluent_kafka.TopicPartition(one.topic, one.partition) for one in partitions]
         ends = self._offsets_at(places, OffsetSpec.latest())
-        new = [one for one in committed if one.offset < 0]
-        starts = self._offsets_at([confluent_kafka.TopicPartition(one.topic, one.partition) for one in new],
-                                  OffsetSpec.earliest())  # fmt: skip
+        starts = self._offsets_at(places, OffsetSpec.earliest())
         assigned = []
         for one in committed:
-            place = TopicPartition(one.topic, one.partition)
-            before = read_mark(one.metadata)
-            mark = Mark("shared", registered=before is not None and before.registered)
-            offset = one.offset if one.offset >= 0 else starts[place]
-            assigned.append(Assigned(place, offset, ends[place], mark, is_new=one.offset < 0))
+            place, topic_id = TopicPartition(one.topic, one.partition), ids[one.topic]
+            before = Committed(one.offset, read_mark(one.metadata))
+            is_new = one.offset < 0 or not before.is_of(topic_id)
+            registered = before.mark is not None and before.mark.registered and not is_new
+            mark = Mark("shared", registered, topic_id)
+            assigned.append(Assigned(place, starts[place] if is_new else one.offset, ends[place], mark, is_new))
         return assigned
+
+    def _topic_ids(self, topics: Iterable[str]) -> dict[str, UUID]:
+        asked = self._connection.admin.describe_topics(TopicCollection([*topics]), request_timeout=CALLBACK_S)
+        return {name: id_of(future.result()) for name, future in asked.items()}
 
     def _offsets_at(
         self, places: Sequence[confluent_kafka.TopicPartition], spec: OffsetSpec

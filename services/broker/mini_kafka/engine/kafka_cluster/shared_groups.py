@@ -18,7 +18,6 @@ from contextlib import ExitStack, contextmanager
 from uuid import UUID
 
 from mini_kafka.core.errors import (
-    BrokerError,
     ClusterUnavailable,
     GroupKindConflict,
     GroupNotEmpty,
@@ -42,6 +41,7 @@ from mini_kafka.engine.kafka_cluster.group_admin import MEMBER_CLIENT_ID, GroupA
 from mini_kafka.engine.kafka_cluster.group_marks import Committed
 from mini_kafka.engine.kafka_cluster.joined_group import GroupTopic, JoinedGroup
 from mini_kafka.engine.kafka_cluster.membership import Membership
+from mini_kafka.engine.kafka_cluster.topic_watch import TopicIds, TopicWatch
 from mini_kafka.engine.sharing import Sharing
 from mini_kafka.engine.waiters import Waiters
 
@@ -63,7 +63,7 @@ class SharedGroups:
         clock: Clock,
         reader: FeedReader,
         offset_calls: Calls,
-        find_topic: FindTopic,
+        topic_ids: TopicIds,
         write_dead_letters: Write,
     ) -> None:
         config = connection.config
@@ -73,13 +73,13 @@ class SharedGroups:
         self._waiters = waiters
         self._clock = clock
         self._offset_calls = offset_calls
-        self._find_topic = find_topic
-        self._acquisitions = acquisitions(config.gateway_name, clock.now_ms())
+        self._topic_ids = topic_ids
+        self._acquisitions = acquisitions(config.gateway_name)
         self._groups: dict[str, JoinedGroup] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._wanted = Calls()
         """Calls under way by group and topic."""
-        self._looking: set[asyncio.Task[None]] = set()
+        self._watch = TopicWatch(clock, topic_ids, self._groups.values, self._end_topic)
         self._idle: Deadlines[JoinedGroup] = Deadlines(clock, self._check_idle)
         self.sharing: Sharing[Feed] = Sharing(
             clock, waiters, reader, self._share_of, self._commit,
@@ -92,6 +92,17 @@ class SharedGroups:
     def find(self, name: str) -> JoinedGroup | None:
         """Give a group that this gateway is a member of."""
         return self._groups.get(name)
+
+    async def find_topic(self, name: str) -> UUID:
+        """Give the id of a topic.
+
+        Raises:
+            UnknownTopic, ClusterUnavailable: it is not there, or nobody can say.
+        """
+        found = (await self._topic_ids([name])).get(name)
+        if found is None:
+            raise UnknownTopic(name)
+        return found[0]
 
     def _share_of(self, name: str) -> ShareGroup[Feed] | None:
         group = self._groups.get(name)
@@ -118,7 +129,7 @@ class SharedGroups:
         with self.sharing.calls.inside(name, member), self._wanting(name, names):
             while True:
                 group = await self._joined(name, names, find_topic)
-                find_topic = self._find_topic  # a topic that goes meanwhile is not made once more
+                find_topic = self.find_topic  # a topic that goes meanwhile is not made once more
                 if self._groups.get(name) is group:
                     candidates = self._candidates(group, names)
                     found = await self._acquire(group, candidates, max_records, lock_ms, member)
@@ -203,6 +214,7 @@ class SharedGroups:
             client_id = MEMBER_CLIENT_ID + self._config.gateway_name
             group.membership = Membership(self._connection, name, client_id, group)
             group.membership.start()
+            self._watch.start()
         return group
 
     def _is_waiting(self, group: JoinedGroup, topics: Iterable[str], *, for_all: bool = False) -> bool:
@@ -339,6 +351,7 @@ class SharedGroups:
         """Leave all groups; what is done is committed."""
         self.sharing.close()
         self._idle.close()
+        self._watch.close()
         for group in list(self._groups.values()):
             self._start_leaving(group.name)
         if self._leaving:
@@ -368,23 +381,9 @@ class SharedGroups:
         """Let those who wait in a group look again."""
         self._waiters.notify(group.name)
 
-    def look_for(self, group: JoinedGroup, topic: str) -> None:
-        """Look whether a topic is there still, and end what was shared of it if not."""
-        if topic in group.topics:
-            task = asyncio.get_running_loop().create_task(self._look_for(group, topic))
-            self._looking.add(task)
-            task.add_done_callback(self._looking.discard)
-
-    async def _look_for(self, group: JoinedGroup, topic: str) -> None:
-        known = group.topics.get(topic)
-        try:
-            there: UUID | None = await self._find_topic(topic)
-        except UnknownTopic:
-            there = None
-        except BrokerError:
-            return
-        if known is not None and there != known.topic_id and group.topics.get(topic) is known:
-            self._end_topic(group, topic)
+    def look_for(self, topic: str) -> None:
+        """Look whether a topic is still the one that it was, and end what was shared of it if not."""
+        self._watch.suspect(topic)
 
     def _commit(self, shared: TopicShare[Feed]) -> None:
         group = self._groups.get(shared.group.name)
