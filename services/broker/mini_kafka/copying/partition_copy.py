@@ -122,7 +122,7 @@ class PartitionCopy:
         body, count = encode(records[: self._target.max_records], self._target.max_body_bytes)
 
         def attempt() -> list[int] | None:
-            if self._is_uncertain and self._end() > self._offsets.next_target:
+            if self._is_uncertain and self._target.settled(self._end) > self._offsets.next_target:
                 return None
             self._is_uncertain = not appender.is_numbered
             return appender.append(body)

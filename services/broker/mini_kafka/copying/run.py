@@ -50,9 +50,8 @@ class Run:
     def run(self) -> int:
         """Copy, verify, move the groups, and return the exit code."""
         try:
-            if self._source.greet() == self._target.greet():
-                self._failed(CopyFailed(f"{self._source.url} and {self._target.url} are the same log: nothing to copy"))
-                return self._code
+            self._source.greet()
+            self._target.greet()
             maps = self._copy_topics()
             if maps and not self._settings.verify_only:
                 self._move_groups(maps)

@@ -34,7 +34,7 @@ def copy(
 
 
 holey = st.sets(st.integers(0, 30), max_size=25).map(sorted)
-fates = st.lists(st.sampled_from(["ok", "away", "lost", "half", "kill"]), max_size=12)
+fates = st.lists(st.sampled_from(["ok", "away", "lost", "half", "late", "kill"]), max_size=12)
 
 
 @given(holey, fates, st.booleans(), st.integers(1, 8), st.integers(0, 10), st.booleans())
