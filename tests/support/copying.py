@@ -180,7 +180,7 @@ class FakeClient(RecordClient):
         self._side = side
 
     def broker(self) -> Broker:
-        return Broker(version="1", epoch=self._side.url, engine=self._side.engine, limits={})
+        return Broker(version="1", epoch="one id", engine=self._side.engine, limits={})
 
     def topic(self, topic: str) -> TopicDetails:
         if topic != TOPIC or not self._side.logs:

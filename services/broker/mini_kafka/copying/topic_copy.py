@@ -72,16 +72,19 @@ class TopicCopy:
         state.save(self.maps, ended=True)
         return sum(each.next_target for each in self.maps) - before
 
-    def check(self) -> None:
-        """Compare what the target holds behind the state file, and append nothing.
+    def check(self) -> dict[int, int]:
+        """Compare what the target holds behind the state file, append nothing, and say what is not copied yet.
+
+        Returns:
+            By partition the source's first offset that the target has not.
 
         Raises:
-            CopyDiffers: it lacks records, or has others.
+            CopyDiffers: the target has other records.
         """
         at_target = self._describe(self._target)
         state = CopyState(self._folder, self._at_source, at_target)
         self._load(state, at_target)
-        self._advance(at_target, None, None)
+        return self._advance(at_target, None, None)
 
     def verify(self) -> Iterator[Alike]:
         """Read both sides back, and give for each partition what is alike.
@@ -110,7 +113,8 @@ class TopicCopy:
             )
         self._progress.end()
 
-    def _advance(self, at_target: TopicDetails, appender: Appender | None, state: CopyState | None) -> None:
+    def _advance(self, at_target: TopicDetails, appender: Appender | None, state: CopyState | None) -> dict[int, int]:
+        missing: dict[int, int] = {}
         ends = [each.high_watermark for each in self._at_source.partitions]
         positions = [each.next_source for each in self.maps]
         self._progress.begin(
@@ -129,10 +133,14 @@ class TopicCopy:
             part.look(at_target.partitions[number].high_watermark)
             for records in self._from_source(number, offsets.next_source, ends[number]):
                 part.take(records, self._progress.took)
+                if part.missing_from is not None:
+                    missing[number] = part.missing_from
+                    break
                 if state:
                     state.save(self.maps, at_once=False)
             part.finish()
         self._progress.end()
+        return missing
 
     def _from_source(self, partition: int, start: int, end: int) -> Iterator[list[CopiedRecord]]:
         """Read records that the target can take: a time that it cannot becomes the first that it can."""

@@ -205,9 +205,29 @@ def test_verify_only_changes_nothing(copying: Copying, tmp_path: Path) -> None:
     assert copying.problems == ["there is no topic 't' at http://b"]
     copying.target.logs = [FakeLog(), FakeLog()]
 
-    assert copying.run(verify_only=True) == DIFFERS
+    assert copying.run(verify_only=True) == NOT_DONE
     assert copying.target.logs[0].records == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_verify_only_says_what_came_since_and_compares_the_rest(copying: Copying) -> None:
+    assert copying.run() == DONE
+    copying.source.logs[0].append([record(0, "new"), record(0, "newer")])
+
+    assert copying.run(verify_only=True) == NOT_DONE
+    assert copying.problems == [
+        "t-0 is not copied to http://b from offset 10 on: leave --verify-only out to copy that too"
+    ]
+    assert copying.said[0].startswith("alike  t-0  5 records, checksum ")
+    copying.target.logs[0].records[2].value = "mine"
+    assert copying.run(verify_only=True) == DIFFERS
+
+
+def test_verify_only_misses_nothing_where_the_source_ends_in_a_hole(copying: Copying) -> None:
+    copying.source.logs[0].high_watermark = 12
+
+    assert copying.run() == DONE
+    assert copying.run(verify_only=True) == DONE
 
 
 def test_verify_only_is_content_with_a_copy_and_leaves_groups_alone(copying: Copying) -> None:
