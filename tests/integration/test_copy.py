@@ -242,7 +242,7 @@ def test_a_copy_to_itself_under_another_name_is_refused(source: str, copy: Copy)
     done = copy.run()
 
     assert done.returncode == 1
-    assert "are the same log: nothing to copy" in done.stderr
+    assert "orders is the same log at" in done.stderr
     assert held(source) == 1
 
 

@@ -1,8 +1,8 @@
 """Two sides of a copy without sockets: logs with holes and lost heads, and answers that get lost.
 
 A side's fate is a list, one word for each produce request: `ok`, `away` (not appended), `lost` (appended, and no
-answer), `half` (the first half appended, and no answer), or `kill`, which ends the run there, after the append. When it
-is used up, everything is well.
+answer), `half` (the first half appended, and no answer), `kill`, which ends the run there, after the append, or `late`
+and `late kill`: appended while somebody waits for the ends to settle. When it is used up, everything is well.
 """
 
 import threading
@@ -68,7 +68,9 @@ class FakeSide(Side):
         self.topic_id = uuid.uuid4()
         self.configs: dict[str, str] = {}
         self.fate: list[str] = []
+        self.late = b""
         self.is_numbered = is_numbered
+        self.engine = "memory"
         self.newest_epoch = 0
         self.page = page
         self.groups: dict[str, dict[tuple[str, int], int]] = {}
@@ -86,6 +88,12 @@ class FakeSide(Side):
                 return operation()
             except BrokerUnavailable:
                 continue
+
+    def settled(self, look: Any) -> Any:
+        if self.late:
+            body, self.late = self.late, b""
+            self.produce(body, None)
+        return look()
 
     @property
     def max_records(self) -> int:
@@ -118,8 +126,7 @@ class FakeSide(Side):
         self.newest_epoch = epoch
         records = msgspec.json.decode(body, type=list[_Produced])
         fate = self.fate.pop(0) if self.fate and records else "ok"
-        if fate == "away":
-            raise BrokerUnavailable("away")
+        self._not_yet(fate, body, producer)
         key = producer and (producer["Producer-Epoch"], producer["Producer-Seq"])
         offsets = self._answers.get(key) if key else None
         if offsets is None:
@@ -128,6 +135,8 @@ class FakeSide(Side):
             [partition] = {each.partition for each in records} or {0}
             if fate == "half" and not key:  # a cluster takes a request in several batches
                 del records[-(-len(records) // 2) :]
+            if any(each.timestamp < (self.engine == "kafka") for each in records):
+                raise Refused(422, "INVALID_RECORD", "a time that is not taken")
             offsets = self.logs[partition].append([each.read() for each in records])
         if key:
             self._answers[key] = offsets
@@ -136,6 +145,13 @@ class FakeSide(Side):
         if fate == "kill":
             raise Killed
         return offsets
+
+    def _not_yet(self, fate: str, body: bytes, producer: dict[str, str] | None) -> None:
+        if fate == "away":
+            raise BrokerUnavailable("away")
+        if fate.startswith("late") and not producer:
+            self.late = body
+            raise Killed if fate == "late kill" else BrokerUnavailable("nobody knows what became of it")
 
 
 class _Produced(msgspec.Struct, forbid_unknown_fields=True):
@@ -164,7 +180,7 @@ class FakeClient(RecordClient):
         self._side = side
 
     def broker(self) -> Broker:
-        return Broker(version="1", epoch=self._side.url, engine="fake", limits={})
+        return Broker(version="1", epoch="one id", engine=self._side.engine, limits={})
 
     def topic(self, topic: str) -> TopicDetails:
         if topic != TOPIC or not self._side.logs:
@@ -187,7 +203,7 @@ class FakeClient(RecordClient):
         rest = [each for each in log.records if each.offset >= position]
         records = rest[:max_records]
         following = records[-1].offset + 1 if len(records) < len(rest) else log.high_watermark
-        return Page(list(records), str(following), len(records) == len(rest))
+        return Page([msgspec.structs.replace(each) for each in records], str(following), len(records) == len(rest))
 
     def append(self, topic: str, body: bytes, producer: dict[str, str] | None = None) -> list[int]:
         return self._side.produce(body, producer)

@@ -39,6 +39,8 @@ class PartitionCopy:
     ) -> None:
         self._target, self._topic, self._partition = target, topic, partition
         self._offsets, self._appender, self._with_timestamps = offsets, appender, with_timestamps
+        self.missing_from: int | None = None
+        """The source's offset of the first record that the target lacks and that may not be appended."""
         self._is_uncertain = False
         self._there: Iterator[CopiedRecord] = iter(())
         self._there_end = offsets.next_target
@@ -70,10 +72,8 @@ class PartitionCopy:
             if self._offsets.next_target < self._there_end:
                 count = self._match(records)
             elif self._appender is None:
-                raise CopyDiffers(
-                    f"{self._place} at {self._target.url} ends at {self._there_end}, and lacks the record at offset"
-                    f" {records[0].offset} of the source and all after it"
-                )
+                self.missing_from = records[0].offset
+                return
             else:
                 count = self._append(self._appender, records)
             records = records[count:]
@@ -122,7 +122,7 @@ class PartitionCopy:
         body, count = encode(records[: self._target.max_records], self._target.max_body_bytes)
 
         def attempt() -> list[int] | None:
-            if self._is_uncertain and self._end() > self._offsets.next_target:
+            if self._is_uncertain and self._target.settled(self._end) > self._offsets.next_target:
                 return None
             self._is_uncertain = not appender.is_numbered
             return appender.append(body)
@@ -130,10 +130,11 @@ class PartitionCopy:
         try:
             offsets = self._target.patiently(attempt)
         except Refused as refused:
-            raise CopyFailed(
-                f"{self._target.url} refuses the records of {self._place} from offset {records[0].offset} to"
-                f" {records[count - 1].offset}: {refused}"
-            ) from refused
+            first, last = records[0].offset, records[count - 1].offset
+            which = f"record of {self._place} at offset {first}"
+            if first != last:
+                which = f"records of {self._place} from offset {first} to {last}"
+            raise CopyFailed(f"{self._target.url} refuses the {which}: {refused}") from refused
         self._is_uncertain = False
         if offsets is None:  # a request without an answer was heard after all, in whole or in part
             self.look(self._target.patiently(self._end))

@@ -50,9 +50,8 @@ class Run:
     def run(self) -> int:
         """Copy, verify, move the groups, and return the exit code."""
         try:
-            if self._source.greet() == self._target.greet():
-                self._failed(CopyFailed(f"{self._source.url} and {self._target.url} are the same log: nothing to copy"))
-                return self._code
+            self._source.greet()
+            self._target.greet()
             maps = self._copy_topics()
             if maps and not self._settings.verify_only:
                 self._move_groups(maps)
@@ -78,7 +77,9 @@ class Run:
     def _copy_topic(self, name: str) -> Sequence[OffsetMap]:
         topic = TopicCopy(self._source, self._target, name, self._settings.state, self._progress)
         if self._settings.verify_only:
-            topic.check()
+            for number, offset in topic.check().items():
+                missing = f"{name}-{number} is not copied to {self._target.url} from offset {offset} on"
+                self._failed(CopyFailed(f"{missing}: leave --verify-only out to copy that too"))
         else:
             copied = topic.copy(self._now_ms(), with_configs=self._settings.configs == "source")
             self._say(f"copied {_records(copied)} of {name} in {self._progress.end():.1f} s")

@@ -13,13 +13,20 @@ import msgspec
 from mini_kafka.copying.errors import CopyFailed
 from mini_kafka.copying.records import CopiedRecord, Page, read_page, read_places
 from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, Refused
-from mini_kafka_shared.retry import keep_trying
+from mini_kafka_shared.retry import Stopped, keep_trying
 
 READ_TIMEOUT_S = 30.0
 """A cluster may take its time for a large request."""
 PAGE_BYTES = 2 * 1024 * 1024
 """Batches that one read asks for: ten thousand small records, and a hundred megabytes if they compress 50 times."""
 PAGE_RECORDS = 10_000
+SETTLE_S = 3.0
+"""So long the ends of a topic have to stay before a request that nobody has answered counts as never heard.
+
+A gateway that reaches its cluster again sends what it has under way within its second between two tries.
+"""
+CLUSTER, AFTER_ZERO_MS = "kafka", 1
+"""A gateway's engine: its client takes the timestamp 0 for now, so it refuses it."""
 
 T = TypeVar("T")
 
@@ -61,6 +68,8 @@ class Side:
         self.client = self.connect()
         self._patience_s, self._stop = patience_s, stop
         self._limits: dict[str, int | float] = {}
+        self.earliest_ms = 0
+        """The first timestamp that it takes."""
 
     def connect(self) -> RecordClient:
         """Open another connection, for another thread."""
@@ -76,11 +85,24 @@ class Side:
         """
         return keep_trying(operation, deadline_s=self._patience_s, stop=self._stop)
 
-    def greet(self) -> str:
-        """Learn the limits of this side, and give the name of this life of its log."""
+    def settled(self, look: Callable[[], T]) -> T:
+        """Look until nothing has changed for `SETTLE_S` seconds.
+
+        Raises:
+            Stopped: the program is asked to end.
+        """
+        found = look()
+        while not self._stop.wait(SETTLE_S):
+            before, found = found, look()
+            if found == before:
+                return found
+        raise Stopped("asked to end while a request without an answer was waited for")
+
+    def greet(self) -> None:
+        """Learn what this side takes."""
         broker = self.patiently(self.client.broker)
         self._limits = broker.limits
-        return broker.epoch
+        self.earliest_ms = AFTER_ZERO_MS if broker.engine == CLUSTER else 0
 
     @property
     def max_records(self) -> int:

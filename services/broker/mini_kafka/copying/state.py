@@ -4,9 +4,11 @@ The file may be behind the target, never ahead of it: the copy compares what the
 source. It is named after the two topics' ids, so a topic that was deleted and made again has another one.
 """
 
+import fcntl
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
@@ -37,6 +39,7 @@ class _State(msgspec.Struct):
     source_id: str
     target_id: str
     partitions: list[_Partition]
+    ended: bool
 
 
 _decode = msgspec.json.Decoder(_State).decode
@@ -57,6 +60,8 @@ class CopyState:
         self._topic, self._ids, self._clock = source.name, (str(source.topic_id), str(target.topic_id)), clock
         digest = blake2b("".join(self._ids).encode(), digest_size=NAME_BYTES).hexdigest()
         self.path = folder / f"{source.name}.{digest}.json"
+        self.may_be_open = any(each.high_watermark > 0 for each in target.partitions)
+        """Whether an earlier run may not have come to its end, and have left a request without an answer."""
         self._due_at = float("-inf")
 
     def load(self) -> list[OffsetMap] | None:
@@ -78,9 +83,29 @@ class CopyState:
                 f"{self.path} is no state file of this version ({error}): delete it, and the copy compares what is at"
                 " the target from its start"
             ) from error
+        self.may_be_open = not state.ended
         return [OffsetMap(part.next_source, part.next_target, part.runs) for part in state.partitions]
 
-    def save(self, maps: Sequence[OffsetMap], *, at_once: bool = True) -> None:
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other run of this machine from copying the topic meanwhile.
+
+        Raises:
+            CopyFailed: another one does.
+        """
+        try:
+            self._make_folder()
+            lock = self.path.with_suffix(".lock").open("wb")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with lock:  # which the system takes from a process that is killed
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise CopyFailed(f"another run copies {self._topic} to it now: let it come to its end") from error
+            yield
+
+    def save(self, maps: Sequence[OffsetMap], *, at_once: bool = True, ended: bool = False) -> None:
         """Write how far each partition is; without `at_once` only if the last time is long enough ago.
 
         Raises:
@@ -91,16 +116,20 @@ class CopyState:
             return
         parts = [_Partition(each.next_source, each.next_target, each.runs) for each in maps]
         try:
-            self._write(msgspec.json.encode(_State(1, self._topic, *self._ids, parts)))
+            self._write(msgspec.json.encode(_State(1, self._topic, *self._ids, parts, ended)))
         except OSError as error:
-            raise CopyFailed(
-                f"the state file {self.path} cannot be written: {reason_of(error)}; give --state FOLDER"
-            ) from error
+            raise self._unwritable(error) from error
         now = self._clock()
         self._due_at = now + max(SAVE_EVERY_S, (now - began_at) * SAVES_SHARE)
 
-    def _write(self, text: bytes) -> None:
+    def _unwritable(self, error: OSError) -> CopyFailed:
+        return CopyFailed(f"the state file {self.path} cannot be written: {reason_of(error)}; give --state FOLDER")
+
+    def _make_folder(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _write(self, text: bytes) -> None:
+        self._make_folder()
         beside = self.path.with_suffix(f".{os.getpid()}.new")
         with beside.open("wb") as file:
             file.write(text)

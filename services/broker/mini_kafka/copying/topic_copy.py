@@ -44,6 +44,7 @@ class TopicCopy:
         self._folder = folder
         self._at_source = self._describe(source)
         self.maps: list[OffsetMap] = []
+        self._has_moved_times = False
 
     def copy(self, epoch: int, *, with_configs: bool) -> int:
         """Bring what the target has not, and count it; `epoch` is higher than that of every run before.
@@ -58,26 +59,32 @@ class TopicCopy:
                 self._name, TIMESTAMP_TYPE, at_target.configs.get(TIMESTAMP_TYPE), self._target.url,
             )  # fmt: skip
         state = CopyState(self._folder, self._at_source, at_target)
-        appender = Appender(self._target, self._name, self._at_source.topic_id, epoch)
+        with state.locked():
+            return self._bring(at_target, state, Appender(self._target, self._name, self._at_source.topic_id, epoch))
+
+    def _bring(self, at_target: TopicDetails, state: CopyState, appender: Appender) -> int:
         self._load(state, at_target)
         state.save(self.maps)  # before anything is appended: a folder that cannot be written is known now
         appender.fence()
-        at_target = self._same(self._target, at_target)  # its ends, now that no earlier run moves them
+        at_target = self._without_earlier_runs(at_target, state, appender)
         before = sum(each.next_target for each in self.maps)
         self._advance(at_target, appender, state)
-        state.save(self.maps)
+        state.save(self.maps, ended=True)
         return sum(each.next_target for each in self.maps) - before
 
-    def check(self) -> None:
-        """Compare what the target holds behind the state file, and append nothing.
+    def check(self) -> dict[int, int]:
+        """Compare what the target holds behind the state file, append nothing, and say what is not copied yet.
+
+        Returns:
+            By partition the source's first offset that the target has not.
 
         Raises:
-            CopyDiffers: it lacks records, or has others.
+            CopyDiffers: the target has other records.
         """
         at_target = self._describe(self._target)
         state = CopyState(self._folder, self._at_source, at_target)
         self._load(state, at_target)
-        self._advance(at_target, None, None)
+        return self._advance(at_target, None, None)
 
     def verify(self) -> Iterator[Alike]:
         """Read both sides back, and give for each partition what is alike.
@@ -99,14 +106,15 @@ class TopicCopy:
                 target_may_lack=self._may_lack(self._target, target, number),
                 with_timestamps=self._keeps_times(target),
             )
-            pages = self._pages(self._source, number, here.log_start_offset, offsets.next_source)
+            pages = self._from_source(number, here.log_start_offset, offsets.next_source)
             found = self._pages(self._target, number, there.log_start_offset, offsets.next_target)
             yield verification.compare(
                 number, chain.from_iterable(pages), chain.from_iterable(found), self._progress.took
             )
         self._progress.end()
 
-    def _advance(self, at_target: TopicDetails, appender: Appender | None, state: CopyState | None) -> None:
+    def _advance(self, at_target: TopicDetails, appender: Appender | None, state: CopyState | None) -> dict[int, int]:
+        missing: dict[int, int] = {}
         ends = [each.high_watermark for each in self._at_source.partitions]
         positions = [each.next_source for each in self.maps]
         self._progress.begin(
@@ -123,18 +131,45 @@ class TopicCopy:
                 with_timestamps=self._keeps_times(at_target),
             )
             part.look(at_target.partitions[number].high_watermark)
-            for records in self._pages(self._source, number, offsets.next_source, ends[number]):
+            for records in self._from_source(number, offsets.next_source, ends[number]):
                 part.take(records, self._progress.took)
+                if part.missing_from is not None:
+                    missing[number] = part.missing_from
+                    break
                 if state:
                     state.save(self.maps, at_once=False)
             part.finish()
         self._progress.end()
+        return missing
+
+    def _from_source(self, partition: int, start: int, end: int) -> Iterator[list[CopiedRecord]]:
+        """Read records that the target can take: a time that it cannot becomes the first that it can."""
+        earliest_ms = self._target.earliest_ms
+        for records in self._pages(self._source, partition, start, end):
+            for record in records:
+                if record.timestamp < earliest_ms:
+                    self._say_moved_time(record)
+                    record.timestamp = earliest_ms
+            yield records
+
+    def _say_moved_time(self, record: CopiedRecord) -> None:
+        if not self._has_moved_times:
+            self._has_moved_times = True
+            logger.warning(
+                "%s-%d has at offset %d the timestamp %d, which %s does not take: that and all before %d become %d",
+                self._name, record.partition, record.offset, record.timestamp, self._target.url,
+                self._target.earliest_ms, self._target.earliest_ms,
+            )  # fmt: skip
 
     def _pages(self, side: Side, partition: int, start: int, end: int) -> Iterator[list[CopiedRecord]]:
         return read_ahead(side.read(self._name, partition, start, end))
 
     def _load(self, state: CopyState, at_target: TopicDetails) -> None:
         """Find out how far the copy is: by the state file, or from the start of both sides."""
+        if at_target.topic_id == self._at_source.topic_id:  # clusters may share an id, as those of one image do
+            raise CopyFailed(
+                f"{self._name} is the same log at {self._source.url} and {self._target.url}: nothing to copy"
+            )
         if len(at_target.partitions) != len(self._at_source.partitions):
             raise CopyFailed(
                 f"{self._name} has {len(self._at_source.partitions)} partitions at {self._source.url} and"
@@ -152,6 +187,16 @@ class TopicCopy:
                     "%s-%d has lost the records from offset %d to %d at %s since the last run",
                     self._name, number, offsets.next_source, log_start - 1, self._source.url,
                 )  # fmt: skip
+
+    def _without_earlier_runs(self, at_target: TopicDetails, state: CopyState, appender: Appender) -> TopicDetails:
+        """Look at the target's ends when no earlier run moves them any more.
+
+        Where it was not shut out, and was killed, what it had under way at a gateway may still arrive.
+        """
+        if appender.is_numbered or not state.may_be_open:
+            return self._same(self._target, at_target)
+        logger.info("looking whether an earlier run still appends to %s at %s", self._name, self._target.url)
+        return self._target.settled(lambda: self._same(self._target, at_target))
 
     def _have(self, *, with_configs: bool) -> TopicDetails:
         """Have the topic at the target, with as many partitions and the same configs."""

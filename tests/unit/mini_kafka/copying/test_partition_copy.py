@@ -18,13 +18,11 @@ def values(records: Sequence[CopiedRecord]) -> list[object]:
     return [each.value for each in records]
 
 
-def copy(
-    source: FakeSide, target: FakeSide, offsets: OffsetMap, *, epoch: int = 1, may_append: bool = True
-) -> list[int]:
+def copy(source: FakeSide, target: FakeSide, offsets: OffsetMap, *, epoch: int = 1) -> list[int]:
     """Copy the one partition from where the map is, and give what was reported."""
     appender = Appender(target, TOPIC, source.topic_id, epoch)
     appender.fence()
-    part = PartitionCopy(target, TOPIC, 0, offsets, appender if may_append else None, with_timestamps=True)
+    part = PartitionCopy(target, TOPIC, 0, offsets, appender, with_timestamps=True)
     part.look(target.logs[0].high_watermark)
     took: list[int] = []
     for records in source.read(TOPIC, 0, offsets.next_source, source.logs[0].high_watermark):
@@ -34,7 +32,7 @@ def copy(
 
 
 holey = st.sets(st.integers(0, 30), max_size=25).map(sorted)
-fates = st.lists(st.sampled_from(["ok", "away", "lost", "half", "kill"]), max_size=12)
+fates = st.lists(st.sampled_from(["ok", "away", "lost", "half", "late", "kill"]), max_size=12)
 
 
 @given(holey, fates, st.booleans(), st.integers(1, 8), st.integers(0, 10), st.booleans())
@@ -109,11 +107,18 @@ def test_somebody_else_who_writes_meanwhile_is_found_out(is_numbered: bool) -> N
         part.take(next(pages), lambda _count: None)
 
 
-def test_without_an_appender_what_is_missing_is_a_difference() -> None:
-    source, target = FakeSide("a", FakeLog(map(record, range(3)))), FakeSide("b", FakeLog([record(0)]))
+def test_without_an_appender_what_is_missing_is_left_and_known() -> None:
+    source, target = FakeSide("a", FakeLog(map(record, [0, 3, 4]), high_watermark=9)), FakeSide("b", FakeLog())
+    target.logs[0].append([record(0)])
+    part = PartitionCopy(target, TOPIC, 0, OffsetMap(0, 0), None, with_timestamps=True)
+    part.look(target.logs[0].high_watermark)
 
-    with pytest.raises(CopyDiffers, match="ends at 1, and lacks the record at offset 1 of the source and all after"):
-        copy(source, target, OffsetMap(0, 0), may_append=False)
+    part.take(source.logs[0].records[:1], lambda _count: None)
+    assert part.missing_from is None
+    part.take(source.logs[0].records[1:], lambda _count: None)
+    part.finish()
+
+    assert part.missing_from == 3
     assert target.logs[0].high_watermark == 1
 
 

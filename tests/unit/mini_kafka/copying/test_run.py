@@ -144,6 +144,44 @@ def test_a_target_that_numbers_no_requests_gets_every_record_once(copying: Copyi
     assert [each.value for each in copying.target.logs[0].records] == ["v5", "v6", "v7", "v8", "v9"]
 
 
+@pytest.mark.parametrize(("engine", "earliest_ms"), [("memory", 0), ("kafka", 1)])
+def test_a_time_that_the_target_does_not_take_becomes_the_first_that_it_takes(
+    copying: Copying, engine: str, earliest_ms: int
+) -> None:
+    copying.target.engine = engine
+    times = [-1, earliest_ms, 7]
+    for each, time in zip(copying.source.logs[0].records, times, strict=False):
+        each.timestamp = time
+
+    for _ in range(2):
+        assert copying.run() == DONE
+    assert [each.timestamp for each in copying.target.logs[0].records[:3]] == [earliest_ms, earliest_ms, 7]
+    assert copying.problems == [
+        "t-0 has at offset 5 the timestamp -1, which http://b does not take: that and all before"
+        f" {earliest_ms} become {earliest_ms}"
+    ]
+
+
+def test_what_a_killed_run_had_under_way_at_a_gateway_is_waited_for(copying: Copying) -> None:
+    copying.target.is_numbered = False
+    copying.target.fate = ["ok", "late kill"]
+    with pytest.raises(Killed):
+        copying.run()
+
+    assert copying.run() == DONE
+    assert [each.value for each in copying.target.logs[0].records] == ["v5", "v6", "v7", "v8", "v9"]
+
+
+def test_only_after_a_run_that_did_not_end_a_gateway_is_waited_for(
+    copying: Copying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copying.target.is_numbered = False
+    monkeypatch.setattr(copying.target, "settled", None)
+
+    assert copying.run() == DONE
+    assert copying.run() == DONE
+
+
 def test_what_compaction_took_from_either_side_is_counted(copying: Copying) -> None:
     copying.source.configs = {"cleanup.policy": "compact"}
     assert copying.run() == DONE
@@ -167,9 +205,29 @@ def test_verify_only_changes_nothing(copying: Copying, tmp_path: Path) -> None:
     assert copying.problems == ["there is no topic 't' at http://b"]
     copying.target.logs = [FakeLog(), FakeLog()]
 
-    assert copying.run(verify_only=True) == DIFFERS
+    assert copying.run(verify_only=True) == NOT_DONE
     assert copying.target.logs[0].records == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_verify_only_says_what_came_since_and_compares_the_rest(copying: Copying) -> None:
+    assert copying.run() == DONE
+    copying.source.logs[0].append([record(0, "new"), record(0, "newer")])
+
+    assert copying.run(verify_only=True) == NOT_DONE
+    assert copying.problems == [
+        "t-0 is not copied to http://b from offset 10 on: leave --verify-only out to copy that too"
+    ]
+    assert copying.said[0].startswith("alike  t-0  5 records, checksum ")
+    copying.target.logs[0].records[2].value = "mine"
+    assert copying.run(verify_only=True) == DIFFERS
+
+
+def test_verify_only_misses_nothing_where_the_source_ends_in_a_hole(copying: Copying) -> None:
+    copying.source.logs[0].high_watermark = 12
+
+    assert copying.run() == DONE
+    assert copying.run(verify_only=True) == DONE
 
 
 def test_verify_only_is_content_with_a_copy_and_leaves_groups_alone(copying: Copying) -> None:
@@ -183,7 +241,7 @@ def test_verify_only_is_content_with_a_copy_and_leaves_groups_alone(copying: Cop
 
 def test_a_target_that_is_the_source_is_refused(copying: Copying) -> None:
     assert copying.run(target=copying.source) == NOT_DONE
-    assert copying.problems == ["http://a and http://a are the same log: nothing to copy"]
+    assert copying.problems == ["t is the same log at http://a and http://a: nothing to copy"]
 
 
 def test_an_unknown_topic_leaves_the_others_alone(copying: Copying) -> None:

@@ -1,8 +1,12 @@
 """Reading a side: from one offset until another, over what retention takes meanwhile."""
 
+import threading
+
 import pytest
 
 from mini_kafka.copying.errors import CopyFailed
+from mini_kafka.copying.sides import SETTLE_S, Side
+from mini_kafka_shared.retry import Stopped
 from tests.support.copying import TOPIC, FakeLog, FakeSide, record
 
 
@@ -40,3 +44,22 @@ def test_a_record_that_cannot_be_read_is_named() -> None:
 
     with pytest.raises(CopyFailed, match=r"offset 1 of t-0 at http://a cannot be read \(the batch is damaged\)"):
         read(side, 0, 2)
+
+
+def test_a_side_has_settled_when_two_looks_show_the_same() -> None:
+    waits: list[float] = []
+
+    class Stop(threading.Event):
+        """A program that runs on for three waits."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout or 0)
+            return len(waits) > 3
+
+    side = Side("http://a", patience_s=1, stop=Stop())
+    looks = iter([1, 2, 2, 3, 4])
+
+    assert side.settled(lambda: next(looks)) == 2
+    assert waits == [SETTLE_S] * 2
+    with pytest.raises(Stopped):
+        side.settled(lambda: next(looks))

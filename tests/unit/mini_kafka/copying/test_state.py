@@ -8,6 +8,7 @@ import pytest
 from mini_kafka.copying.errors import CopyFailed
 from mini_kafka.copying.offset_map import OffsetMap
 from mini_kafka.copying.state import SAVE_EVERY_S, CopyState, default_folder
+from mini_kafka_shared.schemas_v1 import TopicDetails
 from tests.support.copying import FakeLog, FakeSide
 
 SOURCE, TARGET = FakeSide("a", FakeLog()).describe(), FakeSide("b", FakeLog()).describe()
@@ -33,6 +34,31 @@ def test_a_topic_that_was_made_again_has_another_file(tmp_path: Path) -> None:
 
     assert CopyState(tmp_path, SOURCE, again).load() is None
     assert CopyState(tmp_path, again, TARGET).load() is None
+
+
+def test_a_run_is_known_to_have_ended_only_when_it_said_so(tmp_path: Path) -> None:
+    def may_be_open(target: TopicDetails = TARGET) -> bool:
+        state = CopyState(tmp_path, SOURCE, target)
+        state.load()
+        return state.may_be_open
+
+    assert not may_be_open()
+    assert may_be_open(FakeSide("b", FakeLog(high_watermark=1)).describe())
+    for ended in (True, False):
+        CopyState(tmp_path, SOURCE, TARGET).save([OffsetMap(1, 1)], ended=ended)
+        assert may_be_open() is not ended
+
+
+def test_two_runs_do_not_copy_the_same_topic_at_once(tmp_path: Path) -> None:
+    first, second = (CopyState(tmp_path / "new", SOURCE, TARGET) for _ in range(2))
+
+    with first.locked():
+        with pytest.raises(CopyFailed, match="another run copies t to it now: let it come to its end"), second.locked():
+            pass
+        with CopyState(tmp_path / "new", TARGET, SOURCE).locked():
+            pass
+    with second.locked():
+        pass
 
 
 def test_a_save_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
