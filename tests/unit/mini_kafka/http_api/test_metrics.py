@@ -140,7 +140,7 @@ async def _is_refused(caller: Caller) -> object:
 
 
 async def _never_answers(caller: Caller) -> object:
-    await asyncio.get_running_loop().create_future()
+    return await asyncio.get_running_loop().create_future()
 
 
 @pytest.mark.parametrize("answer", [_is_refused, _never_answers])
