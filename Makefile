@@ -60,7 +60,7 @@ cluster: ## start three Kafka nodes, two gateways behind a proxy, producer and c
 	@echo "the gateways answer on http://$$($(CLUSTER) port proxy 8000)"
 
 cluster-down: ## stop them; the records stay in Kafka's volumes
-	$(CLUSTER) down --remove-orphans
+	$(CLUSTER) --profile observability down --remove-orphans
 
 cluster-test: $(VENV)/dev.stamp ## the tests that start this cluster
 	@$(BIN)/pytest tests/integration/test_cluster.py

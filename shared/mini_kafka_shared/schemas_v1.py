@@ -103,7 +103,8 @@ class Broker(Shown):
 
     version: str
     epoch: str = Field(description="a random id of this life of the log; another start has another one")
-    engine: str = Field(description="what answers: `memory` keeps records in RAM")
+    engine: str = Field(description="what answers: `memory` keeps records in RAM, `kafka` is a gateway to a cluster")
+    gateway: str | None = Field(default=None, description="which of a cluster's gateways answers, by its name, or null")
     kafka: str | None = Field(default=None, description="where Kafka clients connect, as HOST:PORT, or null")
     limits: dict[str, int | float] = Field(
         description="what a client has to keep within, by the names of the settings, in bytes, ms or s",

@@ -17,7 +17,11 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from mini_kafka.core.offsets import TopicPartition
+from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
+from mini_kafka.engine.kafka_cluster.engine import KafkaClusterEngine
 from mini_kafka.engine.port import Caller
+from mini_kafka.http_api.app import attach
+from mini_kafka.measures import Measures
 from tests.support.broker import broker
 
 ROOT = Path(__file__).parents[2]
@@ -94,20 +98,26 @@ def unknown(query: str, text: str, known: dict[str, set[str]]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def scraped() -> dict[str, set[str]]:
-    """Scrape a broker that has one of everything: the labels of each metric, by its samples' names."""
+    """Scrape a broker that has one of everything, and a gateway: the labels of each metric, by its samples' names."""
 
-    async def scrape() -> str:
+    async def scrape() -> list[bytes]:
         async with broker() as it:
             await it.engine.create_topic(ME, "orders")
             await it.post("/v1/topics/orders/records", {"value": 1})
             await it.engine.commit_offsets(ME, "till", {TopicPartition("orders", 0): 0})
             await it.post("/v1/groups/kitchen/acquire", {"topics": ["orders"]})
-            return (await it.get("/metrics")).body.decode()
+            in_ram = (await it.get("/metrics")).body
+            gateway = KafkaClusterEngine(ClusterConfig(("127.0.0.1:1",)))
+            attach(it.loaded[0], gateway, it.bounds, Measures([it.gate.traffic]))
+            without_its_cluster = (await it.get("/metrics")).body
+            await gateway.close()
+            return [in_ram, without_its_cluster]
 
     labels: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(asyncio.run(scrape())):
-        for sample in family.samples:
-            labels.setdefault(sample.name, set()).update(sample.labels)
+    for text in asyncio.run(scrape()):
+        for family in text_string_to_metric_families(text.decode()):
+            for sample in family.samples:
+                labels.setdefault(sample.name, set()).update(sample.labels)
     return labels
 
 
@@ -152,10 +162,17 @@ def test_an_alert_says_in_a_sentence_what_is_wrong() -> None:
         assert rule["annotations"]["summary"].rstrip().endswith(".")
 
 
-def test_prometheus_asks_the_broker_of_the_stack_and_reads_the_rules() -> None:
+def test_prometheus_asks_every_broker_of_a_stack_and_reads_the_rules() -> None:
     config = read_yaml(FOLDER / "prometheus.yml")
     assert config["rule_files"] == ["rules.yml"]
-    assert [job["static_configs"] for job in config["scrape_configs"]] == [[{"targets": ["broker:8000"]}]]
+    ((found_by,),) = [job["dns_sd_configs"] for job in config["scrape_configs"]]
+    assert found_by.items() >= {"names": ["broker"], "type": "A", "port": 8000}.items()
+
+
+@pytest.mark.parametrize("query", [query[1] for query in queries()], ids=[query[0] for query in queries()])
+def test_what_every_gateway_says_of_the_cluster_is_added_up_once(query: str) -> None:
+    if re.search(r"\bsum\b.*\bkafka_", query):
+        assert "(max without (instance) (" in query
 
 
 def test_a_dashboard_names_the_datasource_that_is_provisioned_and_its_panels_do_not_overlap() -> None:

@@ -19,7 +19,7 @@ POLLS = 200
 def gateway(address: str) -> Program:
     return Program(
         BIN / "mini-kafka", "--engine", "kafka", "--bootstrap-servers", address, "--cluster-timeout", str(TIMEOUT_S),
-        "--http-port", "0",
+        "--http-port", "0", "--gateway-name", "till",
     )  # fmt: skip
 
 
@@ -44,7 +44,11 @@ def test_a_gateway_starts_and_lives_without_its_cluster() -> None:
         assert_refused_in_time("GET", f"{url}/v1/topics")
         assert_refused_in_time("POST", f"{url}/v1/topics/t/records", data=b"x")
         shown = requests.get(f"{url}/v1", timeout=10).json()
-        assert (shown["engine"], shown["kafka"]) == ("kafka", None)
+        assert (shown["engine"], shown["gateway"], shown["kafka"]) == ("kafka", "till", None)
+        begun = time.monotonic()
+        numbers = requests.get(f"{url}/metrics", timeout=10)
+        assert time.monotonic() - begun < TIMEOUT_S
+        assert "mini_kafka_ready 0.0" in numbers.text.splitlines()
 
 
 @pytest.mark.docker

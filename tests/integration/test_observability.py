@@ -1,14 +1,17 @@
 """What only a live broker can show of itself, and whether compose takes the profile."""
 
 import socket
+import subprocess
 from urllib.parse import urlsplit
 
 import pytest
 import requests
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.conftest import MakeStack
 from tests.integration.deadlines import wait_until
+from tests.integration.programs import ROOT
 
 
 def scrape(broker: str) -> dict[str, float]:
@@ -43,3 +46,12 @@ def test_compose_takes_the_profile_and_leaves_it_out_by_default(make_stack: Make
     assert set(stack.compose("config", "--services").split()) == ours
     with_profile = stack.compose("--profile", "observability", "config", "--services").split()
     assert set(with_profile) == ours | {"prometheus", "grafana"}
+
+
+@pytest.mark.docker
+def test_compose_takes_the_profile_for_a_cluster_too() -> None:
+    command = ["docker", "compose", "-f", "docker-compose.kafka.yml", "--profile", "observability", "config"]
+    config = yaml.safe_load(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    for name in ("prometheus", "grafana"):
+        assert config["services"][name]["profiles"] == ["observability"]
+        assert config["services"][name]["read_only"]

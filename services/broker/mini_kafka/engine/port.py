@@ -138,13 +138,16 @@ class ConsumerPlace:
 class EngineUsage:
     """What an engine has to do and to carry just now.
 
-    The bytes of its log, all that they cost included, and their limit are None where it has no log of its own.
+    The bytes of its log, all that they cost included, and their limit are None where it has no log of its own; those of
+    the records that are on their way to a cluster, and what they may take, where it has one.
     """
 
     brokers: int
     waiting_calls: int
-    log_bytes: int | None
-    log_limit_bytes: int | None
+    log_bytes: int | None = None
+    log_limit_bytes: int | None = None
+    queued_bytes: int | None = None
+    queued_limit_bytes: int | None = None
 
 
 class Engine(Protocol):

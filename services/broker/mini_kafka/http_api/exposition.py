@@ -21,7 +21,7 @@ from prometheus_client.core import (
 )
 
 from mini_kafka.engine.port import GroupDescription, TopicDescription
-from mini_kafka.http_api.metrics_snapshot import Snapshot, TrafficSnapshot
+from mini_kafka.http_api.metrics_snapshot import LogSnapshot, Snapshot, TrafficSnapshot
 from mini_kafka.measures import Durations
 from mini_kafka_shared import __version__
 
@@ -70,8 +70,10 @@ class _Families:
         yield InfoMetricFamily(
             "mini_kafka_build", "The broker's version and engine.", {"version": __version__, "engine": it.engine}
         )
-        yield from _of_topics(it.topics)
-        yield from _of_groups(it.groups)
+        if it.log is not None:
+            yield from _of_topics(it.log.topics)
+            yield from _of_groups(it.log.groups)
+            yield from _of_the_log(it.log)
         yield from _of_the_broker(it)
         yield _histogram(
             "mini_kafka_event_loop_lag_seconds", "How late the event loop runs what is due.", (), {(): it.loop_lag}
@@ -141,15 +143,31 @@ def _sums(group: GroupDescription, value: str) -> dict[str, int]:
     return sums
 
 
+def _of_the_log(it: LogSnapshot) -> Iterator[Metric]:
+    for name, text, value in (
+        ("mini_kafka_topics", "Topics.", it.topic_count),
+        ("mini_kafka_partitions", "Partitions of all topics.", it.partition_count),
+        ("mini_kafka_consumergroups", "Groups that have committed an offset.", it.group_count),
+    ):
+        yield GaugeMetricFamily(name, text, value)
+    yield _gauge(
+        "mini_kafka_metrics_left_out", "What is not shown one by one (MINI_KAFKA_METRICS_MAX_PARTITIONS).", ("kind",),
+        ((("topics",), it.topic_count - len(it.topics)), (("groups",), it.group_count - len(it.groups))),
+    )  # fmt: skip
+
+
 def _of_the_broker(it: Snapshot) -> Iterator[Metric]:
     usage = it.usage
     for name, text, value in (
         ("kafka_brokers", "Brokers.", usage.brokers),
-        ("mini_kafka_topics", "Topics.", it.topic_count),
-        ("mini_kafka_partitions", "Partitions of all topics.", it.partition_count),
-        ("mini_kafka_consumergroups", "Groups that have committed an offset.", it.group_count),
+        ("mini_kafka_ready", "1 while calls can be answered, as at /readyz; 0 while a cluster is away.", int(it.ready)),
         ("mini_kafka_log_bytes", "What the log takes of its memory.", usage.log_bytes),
         ("mini_kafka_log_limit_bytes", "What the log may take (MINI_KAFKA_MEMORY_LIMIT).", usage.log_limit_bytes),
+        ("mini_kafka_cluster_queue_bytes", "Records that are on their way to the cluster.", usage.queued_bytes),
+        (
+            "mini_kafka_cluster_queue_limit_bytes", "What they may take (MINI_KAFKA_CLUSTER_QUEUE_BYTES).",
+            usage.queued_limit_bytes,
+        ),
         ("mini_kafka_waiting_calls", "Calls that wait for records.", usage.waiting_calls),
         ("mini_kafka_streams", "Open streams.", it.streams),
         ("mini_kafka_streams_limit", "Streams that may be open (MINI_KAFKA_MAX_STREAMS).", it.streams_limit),
@@ -161,10 +179,6 @@ def _of_the_broker(it: Snapshot) -> Iterator[Metric]:
     ):  # fmt: skip
         if value is not None:
             yield GaugeMetricFamily(name, text, value)
-    yield _gauge(
-        "mini_kafka_metrics_left_out", "What is not shown one by one (MINI_KAFKA_METRICS_MAX_PARTITIONS).", ("kind",),
-        ((("topics",), it.topic_count - len(it.topics)), (("groups",), it.group_count - len(it.groups))),
-    )  # fmt: skip
 
 
 def _of_a_listener(traffic: TrafficSnapshot) -> Iterator[Metric]:

@@ -1,13 +1,15 @@
 """What /metrics is about to show, taken from the engine and the listeners in slices, so that requests go on.
 
 A copy that nobody changes any more: it becomes text on a thread. How many partitions are shown has a limit, because
-each is a line of every scrape for good; the totals count all of them.
+each is a line of every scrape for good; the totals count all of them. A gateway whose cluster is away shows itself all
+the same, and no topics and groups.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mini_kafka.core.errors import GroupNotFound
+from mini_kafka.core.errors import ClusterUnavailable, GroupNotFound
 from mini_kafka.engine.pace import Pace
 from mini_kafka.engine.port import Caller, Engine, EngineUsage, GroupDescription, TopicDescription
 from mini_kafka.http_api.bounds import Bounds
@@ -15,6 +17,8 @@ from mini_kafka.measures import Durations, Measures
 
 ROWS_AT_ONCE = 200
 """Partitions that are looked at before others get their turn: about a millisecond."""
+CLUSTER_S = 4.0
+"""How long a cluster may take to tell of its topics and groups: a scraper gives up after 5 or 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,12 @@ class TrafficSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The broker at one moment, or close to it; `topics` and `groups` are those that are shown one by one."""
+    """The broker at one moment, or close to it; `log` is None where a cluster did not tell in time."""
 
     engine: str
+    ready: bool
     usage: EngineUsage
-    topics: Sequence[TopicDescription]
-    groups: Sequence[GroupDescription]
-    topic_count: int
-    partition_count: int
-    group_count: int
+    log: "LogSnapshot | None"
     streams: int
     streams_limit: int
     buffered_bytes: int
@@ -47,20 +48,26 @@ class Snapshot:
     traffic: Sequence[TrafficSnapshot]
 
 
+@dataclass(frozen=True, slots=True)
+class LogSnapshot:
+    """Topics and groups, those that are shown one by one, and how many there are."""
+
+    topics: Sequence[TopicDescription]
+    groups: Sequence[GroupDescription]
+    topic_count: int
+    partition_count: int
+    group_count: int
+
+
 async def take(engine: Engine, caller: Caller, bounds: Bounds, measures: Measures) -> Snapshot:
     """Look at everything once."""
     limits = bounds.limits
-    topics = await engine.describe_topics(caller)
-    names = [group.name for group in await engine.list_groups(caller)]
-    groups = await _describe(engine, caller, names, limits.metrics_partitions)
+    log = await _log_in_time(engine, caller, limits.metrics_partitions)
     return Snapshot(
         engine=engine.name,
+        ready=not engine.trouble,
         usage=await engine.usage(),
-        topics=_that_fit(topics, limits.metrics_partitions),
-        groups=groups,
-        topic_count=len(topics),
-        partition_count=sum(len(topic.partitions) for topic in topics),
-        group_count=len(names),
+        log=log,
         streams=bounds.streams.held,
         streams_limit=limits.streams,
         buffered_bytes=bounds.buffered.held,
@@ -76,6 +83,29 @@ async def take(engine: Engine, caller: Caller, bounds: Bounds, measures: Measure
             )
             for traffic in measures.listeners
         ],
+    )
+
+
+async def _log_in_time(engine: Engine, caller: Caller, room: int) -> LogSnapshot | None:
+    """Look at topics and groups, which a cluster that is away cannot tell of."""
+    if engine.trouble:
+        return None
+    try:
+        async with asyncio.timeout(CLUSTER_S if engine.gateway else None):
+            return await _log(engine, caller, room)
+    except (ClusterUnavailable, TimeoutError):
+        return None
+
+
+async def _log(engine: Engine, caller: Caller, room: int) -> LogSnapshot:
+    topics = await engine.describe_topics(caller)
+    names = [group.name for group in await engine.list_groups(caller)]
+    return LogSnapshot(
+        topics=_that_fit(topics, room),
+        groups=await _describe(engine, caller, names, room),
+        topic_count=len(topics),
+        partition_count=sum(len(topic.partitions) for topic in topics),
+        group_count=len(names),
     )
 
 

@@ -1,15 +1,18 @@
 """/metrics: kafka_exporter's names and ours, what they count, in which form, and what is left out of it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
+from mini_kafka.core.errors import ClusterUnavailable
 from mini_kafka.core.offsets import TopicPartition
+from mini_kafka.engine.memory import MemoryEngine
 from mini_kafka.engine.port import Caller, GroupDescription
+from mini_kafka.http_api import metrics_snapshot
 from mini_kafka.http_api.metrics_snapshot import take
 from mini_kafka.measures import Measures
 from tests.support.asgi import Answer
@@ -108,6 +111,51 @@ def test_the_broker_shows_its_memory_its_limits_and_who_waits() -> None:
         await poll
 
     tell(story, memory_limit=2**20, max_streams=7, max_buffered_body_bytes=2**21)
+
+
+OF_THE_LOG = {
+    "kafka_topic_partitions",
+    "kafka_consumergroup_members",
+    "mini_kafka_topics",
+    "mini_kafka_consumergroups",
+    "mini_kafka_metrics_left_out",
+}
+
+
+def test_a_gateway_whose_cluster_is_away_shows_itself_and_no_numbers_of_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(it: Broker) -> None:
+        await fill(it)
+        there = await scrape(it)
+        monkeypatch.setattr(MemoryEngine, "trouble", "connection refused")
+        away = await scrape(it)
+        assert [of(found, "mini_kafka_ready") for found in (there, away)] == [{(): 1}, {(): 0}]
+        assert {name for name, _ in there} - {name for name, _ in away} >= OF_THE_LOG
+        assert of(away, "mini_kafka_streams") == {(): 0}
+
+    tell(story)
+
+
+async def _is_refused(caller: Caller) -> object:
+    raise ClusterUnavailable("timed out")
+
+
+async def _never_answers(caller: Caller) -> object:
+    return await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("answer", [_is_refused, _never_answers])
+def test_a_scrape_does_not_wait_for_a_cluster_that_goes_just_then(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[Caller], Awaitable[object]]
+) -> None:
+    async def story(it: Broker) -> None:
+        monkeypatch.setattr(MemoryEngine, "gateway", "one")
+        monkeypatch.setattr(metrics_snapshot, "CLUSTER_S", 0.01)
+        it.engine.describe_topics = answer  # type: ignore[assignment, method-assign]
+        found = await scrape(it)
+        assert OF_THE_LOG.isdisjoint(name for name, _ in found)
+        assert of(found, "kafka_brokers") == {(): 1}
+
+    tell(story)
 
 
 def test_requests_are_a_counter_and_a_histogram_by_listener() -> None:
@@ -245,7 +293,8 @@ def test_requests_go_on_while_many_partitions_and_groups_are_looked_at() -> None
         await asyncio.sleep(0)
         snapshot = await take(it.engine, ME, it.bounds, Measures([]))
         other.cancel()
-        assert (len(snapshot.topics), len(snapshot.groups)) == (4, 1000)
+        assert snapshot.log
+        assert (len(snapshot.log.topics), len(snapshot.log.groups)) == (4, 1000)
         assert turns > 1000 // 200 + 3
 
     tell(story, metrics_max_partitions=4000)
@@ -265,6 +314,7 @@ def test_no_group_is_described_for_which_there_is_no_room() -> None:
 
         it.engine.describe_group = noting  # type: ignore[method-assign]
         snapshot = await take(it.engine, ME, it.bounds, Measures([]))
-        assert (described, snapshot.group_count) == (["a"], 3)
+        assert snapshot.log
+        assert (described, snapshot.log.group_count) == (["a"], 3)
 
     tell(story, metrics_max_partitions=1)

@@ -23,7 +23,7 @@ def test_the_broker_says_what_it_is_and_what_it_takes() -> None:
         shown = (await it.get("/v1")).json()
         assert (shown["engine"], shown["epoch"]) == ("memory", it.engine.epoch)
         assert shown["version"] == __version__
-        assert shown["kafka"] is None
+        assert (shown["kafka"], shown["gateway"]) == (None, None)
         assert shown["limits"].keys() == set(LIMITS)
         assert [shown["limits"][name] for name in ("max_body_bytes", "max_groups", "body_timeout")] == [2048, 7, 1.5]
         it.bounds.kafka_address = "127.0.0.1:9092"

@@ -6,6 +6,7 @@ ours. What it raises becomes the core's errors here. Knows neither topics nor gr
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -29,6 +30,11 @@ PROBED_TOPIC = "is the cluster there?"
 """What every node is asked about: no topic can have this name, so none is found, and none is made."""
 REPEATED_LINE_S = 60
 REMEMBERED_LINES = 1000
+CHANGING = re.compile(
+    r"\d+(?=ms\b)|(?<=timeout #)\d+|\d+(?= (?:in-flight|retry-queued|out-queue|partially-sent))"
+    r"|, \d+ identical error\(s\) suppressed"
+)
+"""What differs between two of librdkafka's lines that say the same: how long it waited, and for how many requests."""
 THREADS = 4
 """For calls that block and have no future, such as the list of all topics."""
 NO_EPOCH = "0" * 16
@@ -46,7 +52,7 @@ class RareRepeats(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether the line is news."""
-        text, now = record.getMessage(), record.created
+        text, now = CHANGING.sub("", record.getMessage()), record.created
         if now - self._last.get(text, 0) < REPEATED_LINE_S:
             return False
         if len(self._last) >= REMEMBERED_LINES:

@@ -123,8 +123,13 @@ class KafkaClusterEngine:
         return time.time_ns() // 1_000_000
 
     async def usage(self) -> EngineUsage:
-        """Count the cluster's nodes and the calls that wait for records; the log's bytes are the cluster's affair."""
-        return EngineUsage(max(0, self._connection.brokers), len(self._waiters), None, None)
+        """Count the cluster's nodes, the calls that wait, and the bytes on their way; the log's are the cluster's."""
+        return EngineUsage(
+            self._connection.brokers,
+            len(self._waiters),
+            queued_bytes=self._producing.queued_bytes,
+            queued_limit_bytes=self._config.queue_bytes,
+        )
 
     async def create_topic(
         self, caller: Caller, name: str, *, partitions: int | None = None, configs: Mapping[str, str] | None = None

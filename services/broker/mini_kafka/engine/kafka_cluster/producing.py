@@ -91,6 +91,11 @@ class Producing:
         self._waiters.notify(name)
         return self._answer(shape, records, places, outcomes)
 
+    @property
+    def queued_bytes(self) -> int:
+        """What the records hold that are on their way, in bytes."""
+        return self._queued_bytes
+
     async def close(self) -> None:
         """Wait a little for what is on its way, and let the rest fail."""
         if self._on_their_way:

@@ -46,6 +46,7 @@ async def show_broker(call: CallDep) -> Broker:
         version=__version__,
         epoch=call.engine.epoch,
         engine=call.engine.name,
+        gateway=call.engine.gateway or None,
         kafka=call.bounds.kafka_address,
         limits=limits,
     )
