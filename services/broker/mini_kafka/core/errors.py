@@ -51,6 +51,7 @@ It has over 400 lines because all refusals are in one place, each with the sente
     ├── MemoryLimitReached        the log's memory is full; the same request may succeed later
     ├── ProduceQueueFull          too much waits for the cluster; the same request may succeed later
     ├── ClusterUnavailable        the Kafka cluster behind a gateway does not answer; it may later
+    ├── ClusterDenied             the Kafka cluster does not let the gateway's user do this
     ├── ClusterRefused            the Kafka cluster refused what the gateway asked for
     ├── PartlyAppended            of a request's records the cluster took some, and not all
     ├── NotOnCluster              a call that only an engine with a log of its own can do
@@ -444,6 +445,17 @@ class ClusterUnavailable(BrokerError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"the Kafka cluster is not available: {reason}")
+
+
+class ClusterDenied(BrokerError):
+    """The Kafka cluster does not let the gateway's user do this: the same call is refused until it has the right."""
+
+    def __init__(self, named: str, reason: str) -> None:
+        about = f", here for {named!r}" if named else ""
+        super().__init__(
+            f"the Kafka cluster denies this to the gateway's user: {reason}{about}; give the user the right"
+            " (docs/scaling.md lists all)"
+        )
 
 
 class ClusterRefused(BrokerError):

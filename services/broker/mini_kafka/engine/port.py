@@ -6,8 +6,8 @@ It has over 400 lines because it is one protocol, and says of each call what eve
 rights, faults and a request log need no new signatures. A refusal is a `BrokerError` of the core. Waiting
 is the engine's: a call with `wait_ms` ends at the first record, or when the time is over, or when the engine closes.
 
-On a Kafka cluster every call may also raise `ClusterUnavailable` or `ClusterRefused`, and some mean what a cluster can:
-`produce` is all or none only as far as its check goes (`PartlyAppended` says the rest; after `ClusterUnavailable`
+On a Kafka cluster every call may also raise `ClusterUnavailable`, `ClusterDenied` or `ClusterRefused`, and some mean
+what a cluster can: `produce` is all or none only as far as its check goes (`PartlyAppended` says the rest; after `ClusterUnavailable`
 nobody knows), takes no `sequence` and no timestamp 0, and may go by the partitions of five seconds ago. Ends are those
 of committed records; `record_count` counts offsets. Another gateway may come between the check of a change and the
 change, and sees it later. A topic's limits and defaults are the cluster's, and so is `epoch`.

@@ -280,14 +280,20 @@ CORE_ERRORS: Mapping[type[core.BrokerError], ErrorKind] = {
     ),
     core.ClusterUnavailable: ErrorKind(
         "CLUSTER_NOT_AVAILABLE", HTTPStatus.SERVICE_UNAVAILABLE, "The Kafka cluster does not answer",
-        "Try again: all heals by itself when the cluster is back. /readyz says why it is away. Records of a produce may"
-        " have been appended, so a retry may append them a second time.",
-        ("MINI_KAFKA_BOOTSTRAP_SERVERS", "MINI_KAFKA_CLUSTER_TIMEOUT"),
+        "Try again: all heals by itself when the cluster is back, or lets the gateway in again. /readyz says why it is"
+        " away. Records of a produce may have been appended, so a retry may append them a second time.",
+        ("MINI_KAFKA_BOOTSTRAP_SERVERS", "MINI_KAFKA_CLUSTER_TIMEOUT", "MINI_KAFKA_SECURITY_PROTOCOL"),
+    ),
+    core.ClusterDenied: ErrorKind(
+        "CLUSTER_AUTHORIZATION_FAILED", HTTPStatus.FORBIDDEN, "The Kafka cluster does not let the gateway do this",
+        "The gateway's user lacks a right in the cluster: the detail says for what. To try again helps when it has the"
+        " right, and nothing has to be started again. A user that the cluster does not let in at all is 503"
+        " CLUSTER_NOT_AVAILABLE instead.",
+        ("MINI_KAFKA_SASL_USERNAME", "MINI_KAFKA_SSL_CERTIFICATE_FILE"),
     ),
     core.ClusterRefused: ErrorKind(
         "CLUSTER_REFUSED", HTTPStatus.BAD_GATEWAY, "The Kafka cluster refused what was asked for",
-        "The detail has the cluster's reason: often the gateway's user lacks a right there.",
-        ("MINI_KAFKA_SASL_USERNAME",),
+        "The detail has the cluster's reason.",
     ),
     core.PartlyAppended: ErrorKind(
         "PARTLY_APPENDED", HTTPStatus.BAD_GATEWAY, "The Kafka cluster took a part of the records",

@@ -107,6 +107,7 @@ KAFKA_CODE: Mapping[type[core.BrokerError], ErrorCode] = {
     # Of a gateway to a cluster, which serves no Kafka clients: none of them is ever seen here.
     **dict.fromkeys(
         (
+            core.ClusterDenied,
             core.ClusterRefused,
             core.ClusterUnavailable,
             core.LockHeldElsewhere,

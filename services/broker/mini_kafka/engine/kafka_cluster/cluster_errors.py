@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 from mini_kafka.core.errors import (
     BrokerError,
     BrokerStopping,
+    ClusterDenied,
     ClusterRefused,
     ClusterUnavailable,
     GroupNotFound,
@@ -41,6 +42,8 @@ REFUSED_SETTING = KafkaError._INVALID_ARG
 QUEUE_FULL = KafkaError._QUEUE_FULL
 FATAL = KafkaError._FATAL
 """What an idempotent producer says for ever, once it cannot tell any more what the cluster has of its records."""
+ENDED_WITH_PRODUCER = frozenset({FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
+"""What is said of a record that had no chance any more, because its producer had none."""
 PARTITION_EOF = KafkaError._PARTITION_EOF
 AUTO_OFFSET_RESET = KafkaError._AUTO_OFFSET_RESET
 NONE_THERE = -1
@@ -65,6 +68,12 @@ AWAY = (
 """What passes by itself: nodes that are away, move their work, or do not let us in yet; a producer that is to be made
 anew."""
 
+DENIED = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED, KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+)  # fmt: skip
+"""What the gateway's user may not do, and does not pass by itself."""
+
 MOVING = frozenset(
     {KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR}
 )
@@ -72,6 +81,7 @@ MOVING = frozenset(
 
 TRANSLATIONS: Mapping[int, Translation] = {
     **dict.fromkeys(AWAY, _unavailable),
+    **dict.fromkeys(DENIED, ClusterDenied),
     STOPPING: _stopping,
     KafkaError.UNKNOWN_TOPIC_OR_PART: lambda name, _: UnknownTopic(name),
     KafkaError._UNKNOWN_TOPIC: lambda name, _: UnknownTopic(name),

@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.kafka_cluster.cluster_config import LibrdkafkaConfig
-from mini_kafka.engine.kafka_cluster.cluster_errors import AWAY, FATAL, QUEUE_FULL
+from mini_kafka.engine.kafka_cluster.cluster_errors import AWAY, ENDED_WITH_PRODUCER, FATAL, QUEUE_FULL
 from mini_kafka.engine.kafka_cluster.connection import librdkafka_logger
 
 POLL_S = 0.2
@@ -53,6 +53,8 @@ class RecordProducer:
         self._producer = Producer(config | {"error_cb": self._note_error}, logger=librdkafka_logger)
         self.is_dead = False
         """Whether it takes no record any more, for instance because the cluster has forgotten where it was."""
+        self._cause: KafkaError | None = None
+        """Why it is dead, as far as librdkafka has said."""
         self._loop = asyncio.get_running_loop()
         self._ending = self._retiring = False
         self._complete: list[Delivery] = []
@@ -79,7 +81,7 @@ class RecordProducer:
             except (KafkaException, BufferError) as error:
                 reason = error.args[0] if isinstance(error, KafkaException) else KafkaError(QUEUE_FULL)
                 self._note_error(reason)
-                if delivery.arrive(index, reason):
+                if delivery.arrive(index, self._told_of(reason)):
                     self._tell([delivery])
 
     def learn(self, topic: str, timeout_s: float) -> None:
@@ -117,18 +119,31 @@ class RecordProducer:
     def _note_error(self, error: KafkaError) -> None:
         if error.fatal() or error.code() == FATAL:
             self.is_dead = True
+            if error.code() != FATAL:
+                self._cause = error
+
+    def _told_of(self, error: KafkaError) -> KafkaError:
+        """Give what is wrong with the producer where a record's own error only says that it ended with it."""
+        return self._cause if self._cause is not None and error.code() in ENDED_WITH_PRODUCER else error
 
     def _hear(self) -> None:
         while not (self._ending or (self._retiring and not len(self._producer))):
-            self._producer.poll(POLL_S)
+            try:
+                self._producer.poll(POLL_S)
+            except KafkaException as error:  # how librdkafka's Python class tells of the producer's own end (2.16)
+                self._note_error(error.args[0])
+                self.give_up()
             if self._complete:
                 complete, self._complete = self._complete, []
                 self._tell(complete)
 
     def _arrived(self, delivery: Delivery, index: int, error: KafkaError | None, message: Message) -> None:
+        outcome: Outcome
         if error is not None:
             self._note_error(error)
-        outcome = error if error is not None else (message.offset() or 0, message.timestamp()[1])
+            outcome = self._told_of(error)
+        else:
+            outcome = message.offset() or 0, message.timestamp()[1]
         if delivery.arrive(index, outcome):
             self._complete.append(delivery)
 

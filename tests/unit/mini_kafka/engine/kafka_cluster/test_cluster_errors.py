@@ -5,6 +5,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from mini_kafka.core.errors import (
     BrokerError,
+    ClusterDenied,
     ClusterRefused,
     ClusterUnavailable,
     GroupNotFound,
@@ -14,7 +15,14 @@ from mini_kafka.core.errors import (
     TopicExists,
     UnknownTopic,
 )
-from mini_kafka.engine.kafka_cluster.cluster_errors import AWAY, TRANSLATIONS, known_offset, of_exception, translated
+from mini_kafka.engine.kafka_cluster.cluster_errors import (
+    AWAY,
+    DENIED,
+    TRANSLATIONS,
+    known_offset,
+    of_exception,
+    translated,
+)
 
 CODES = sorted({value for value in vars(KafkaError).values() if isinstance(value, int) and value != 0})
 
@@ -54,13 +62,19 @@ def test_what_has_a_name_in_the_core_keeps_it_and_names_the_topic_or_group(code:
     assert "orders" in str(refusal)
 
 
-@pytest.mark.parametrize(
-    "code", [KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.POLICY_VIOLATION, KafkaError.UNKNOWN]
-)
+@pytest.mark.parametrize("code", DENIED)
+def test_a_right_that_the_gateway_s_user_lacks_says_for_what(code: int) -> None:
+    refusal = translated(KafkaError(code, "Topic authorization failed"), "orders")
+    assert isinstance(refusal, ClusterDenied)
+    assert "Topic authorization failed" in str(refusal)
+    assert "'orders'" in str(refusal)
+
+
+@pytest.mark.parametrize("code", [KafkaError.POLICY_VIOLATION, KafkaError.UNKNOWN])
 def test_any_other_refusal_is_handed_on_with_the_clusters_own_words(code: int) -> None:
-    refusal = translated(KafkaError(code, "your user may not"))
+    refusal = translated(KafkaError(code, "it is against a policy"))
     assert isinstance(refusal, ClusterRefused)
-    assert "your user may not" in str(refusal)
+    assert "it is against a policy" in str(refusal)
 
 
 @pytest.mark.parametrize("offset", [-1, 0, 7])

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 
-from mini_kafka.core.errors import ClusterRefused, ClusterUnavailable, InvalidGroupName
+from mini_kafka.core.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, InvalidGroupName
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.kafka_cluster import group_admin
 from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
@@ -87,7 +87,7 @@ async def test_a_question_is_put_again_while_the_coordinator_moves_and_librdkafk
 async def test_another_refusal_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     offsets = Offsets(KafkaError.GROUP_AUTHORIZATION_FAILED)
 
-    with pytest.raises(ClusterRefused):
+    with pytest.raises(ClusterDenied):
         await admin_of(monkeypatch, offsets).committed("g")
     assert offsets.asked == ["g"]
 

@@ -1,13 +1,15 @@
-"""What a producer has to know of a topic is asked again where a connection has broken, and only there."""
+"""A producer asks again where a connection has broken, and only there; and nobody waits for one that has ended."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.kafka_cluster import producer as producing
-from mini_kafka.engine.kafka_cluster.producer import RecordProducer
+from mini_kafka.engine.kafka_cluster.producer import Delivery, RecordProducer
 
 pytestmark = pytest.mark.anyio
 
@@ -58,3 +60,47 @@ async def test_what_the_cluster_refuses_and_what_has_no_time_left_is_raised(
     with pytest.raises(KafkaException):
         it.learn("orders", timeout_s)
     assert Questions.asked == 1
+
+
+class Denied:
+    """Stands in for librdkafka's producer: what it takes stays until it is purged; a poll first tells of the end."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self._kept: list[Any] = []
+        self._purged: list[Any] = []
+        self._has_told = False
+
+    def __len__(self) -> int:
+        return len(self._kept) + len(self._purged)
+
+    def produce(self, *taken: Any, **_: Any) -> None:
+        self._kept.append(taken[-1])
+
+    def purge(self) -> None:
+        self._purged, self._kept = self._kept, []
+
+    def poll(self, _: float) -> int:
+        if self._kept and not self._has_told:
+            self._has_told = True
+            raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no idempotence", fatal=True))
+        while self._purged:
+            self._purged.pop()(KafkaError(KafkaError._PURGE_QUEUE), None)
+        return 0
+
+
+async def test_a_producer_that_the_cluster_lets_send_nothing_tells_why_and_leaves_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(producing, "Producer", Denied)
+    monkeypatch.setattr(producing, "POLL_S", 0)
+    denied = RecordProducer({})
+    delivery = Delivery(2)
+
+    denied.send(delivery, "orders", [NewRecord(b"a"), NewRecord(b"b")], [0, 0], 1)
+
+    async with asyncio.timeout(5):
+        await delivery.done
+    assert denied.is_dead
+    codes = [outcome.code() for outcome in delivery.outcomes if isinstance(outcome, KafkaError)]
+    assert codes == [KafkaError.CLUSTER_AUTHORIZATION_FAILED] * 2
+    denied.close()
