@@ -99,9 +99,8 @@ class MemoryEngine:
             offset_calls, self._reader,
         )  # fmt: skip
         self._consuming = Consuming(
-            self._topics, self._consumers, self._waiters, batches, offset_calls,
-            self._shared.make_way,
-        )  # fmt: skip
+            self._topics, self._consumers, self._waiters, batches, offset_calls, self._shared.make_way
+        )
 
     @property
     def epoch(self) -> str:

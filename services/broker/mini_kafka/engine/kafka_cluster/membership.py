@@ -30,7 +30,7 @@ from mini_kafka.engine.kafka_cluster.cluster_config import LibrdkafkaConfig, cli
 from mini_kafka.engine.kafka_cluster.cluster_errors import PARTITION_EOF, TOPIC_GONE, known_offset, translated
 from mini_kafka.engine.kafka_cluster.connection import Connection, librdkafka_logger
 from mini_kafka.engine.kafka_cluster.group_marks import Committed, Mark, read_mark
-from mini_kafka.engine.kafka_cluster.pooled_reader import record_of
+from mini_kafka.engine.kafka_cluster.pooled_reader import record_of, size_of
 from mini_kafka.engine.kafka_cluster.topic_ids import id_of
 
 SESSION_MS = 10_000
@@ -231,10 +231,10 @@ class Membership:
         while message is not None:
             error = message.error()
             if error is None:
-                read, size_of_it = record_of(message)
+                read = record_of(message)
                 place = TopicPartition(message.topic() or "", read.partition)
                 self._batch.setdefault(place, []).append(read.record)
-                count, size = count + 1, size + size_of_it
+                count, size = count + 1, size + size_of(message)
             else:
                 self._hear(error, message)
             if count >= BATCH_RECORDS or size >= BATCH_BYTES:

@@ -9,6 +9,7 @@ commits nothing.
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import merge
 from itertools import repeat
@@ -131,7 +132,7 @@ class PooledReader:
             if message.error() is not None:
                 self._hear(message, order, behind)
                 continue
-            bytes_of_it = len(message) + len(message.key() or b"")
+            bytes_of_it = size_of(message)
             if count and size + bytes_of_it > order.max_bytes:
                 self._ahead.appendleft(message)
                 break
@@ -183,21 +184,26 @@ def records_of(partition: int, messages: Sequence[Message]) -> list[ReadRecord]:
     try:
         columns.append([tuple(message.headers() or ()) for message in messages])
     except UnicodeDecodeError:
-        return [record_of(message)[0] for message in messages]
+        return [record_of(message) for message in messages]
     return rows(ReadRecord, repeat(partition), rows(Record, *columns))
 
 
-def record_of(message: Message) -> tuple[ReadRecord, int]:
-    """Read a message as a record, and count its bytes."""
+def record_of(message: Message) -> ReadRecord:
+    """Read a message as a record."""
     partition, offset, timestamp_ms = message.partition() or 0, message.offset() or 0, message.timestamp()[1]
-    key, value = message.key(), message.value()
-    size = len(key or b"") + len(value or b"")
     try:
         headers: Sequence[tuple[str, bytes | None]] = message.headers() or ()  # type: ignore[assignment]
     except UnicodeDecodeError:
         reason = "the name of a header is not UTF-8"
-        return ReadRecord(partition, UnreadableRecord(offset, timestamp_ms, reason)), size
-    for name, content in headers:
-        size += len(name) + len(content or b"")
-    record = Record(offset, timestamp_ms, key, value, tuple(headers))
-    return ReadRecord(partition, record), size
+        return ReadRecord(partition, UnreadableRecord(offset, timestamp_ms, reason))
+    return ReadRecord(partition, Record(offset, timestamp_ms, message.key(), message.value(), tuple(headers)))
+
+
+def size_of(message: Message) -> int:
+    """Count the bytes of a message's key, value and headers; headers that cannot be read count nothing."""
+    size = len(message) + len(message.key() or b"")
+    with suppress(UnicodeDecodeError):
+        headers: Sequence[tuple[str, bytes | None]] = message.headers() or ()  # type: ignore[assignment]
+        for name, content in headers:
+            size += len(name) + len(content or b"")
+    return size

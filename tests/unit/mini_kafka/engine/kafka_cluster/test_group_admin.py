@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 
-from mini_kafka.core.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, InvalidGroupName
+from mini_kafka.core.errors import ClusterDenied, ClusterUnavailable, InvalidGroupName
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.kafka_cluster import group_admin
 from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
