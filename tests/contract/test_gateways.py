@@ -23,6 +23,7 @@ from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import AcquiredRecord, Caller, ConsumerPlace, GroupPartition, Release, ToOffset
 from tests.support.sharing import WAIT_MS, acquire, deliveries, locks, offsets, produce
+from tests.support.tasks import until
 
 if TYPE_CHECKING:
     from mini_kafka.engine.kafka_cluster.engine import KafkaClusterEngine
@@ -88,15 +89,6 @@ async def fill(engine: "KafkaClusterEngine", caller: Caller, topic: str, each: i
     """Produce records, `each` of them to every partition."""
     records = [NewRecord(b"%d" % n, partition=number) for n in range(each) for number in range(partitions)]
     await engine.produce(caller, topic, records)
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Look again and again until something holds; the cluster decides when."""
-    async with asyncio.timeout(WAIT_MS / 1000):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(0.02)
 
 
 def places(acquired: list[AcquiredRecord]) -> list[tuple[int, int]]:
