@@ -1,0 +1,140 @@
+"""Views of topics: offsets in slices, what is not there told from what cannot be asked, and how old a look may be."""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import Future
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Uuid
+from confluent_kafka import TopicPartition as KafkaTopicPartition
+from confluent_kafka.admin import ConfigResource
+
+from mini_kafka.core.errors import UnknownTopic
+from mini_kafka.engine.kafka_cluster import topic_views
+from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
+from mini_kafka.engine.kafka_cluster.connection import Connection
+from mini_kafka.engine.kafka_cluster.topic_views import OFFSETS_AT_ONCE, TopicViews
+from mini_kafka.engine.port import EARLIEST, LATEST
+
+pytestmark = pytest.mark.anyio
+
+START, END = 10, 20
+ASKED_TIME = 1_000
+
+
+def answered(result: object) -> "Future[Any]":
+    future: Future[Any] = Future()
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
+    return future
+
+
+class AdminClient:
+    """Has one topic, `t`, and a log from START to END in each partition, of which `at_time` is told for a time."""
+
+    def __init__(self, partitions: int = 1) -> None:
+        self.partitions = partitions
+        self.at_time = END - 1
+        self.without_leader: set[int] = set()
+        self.asked: list[tuple[int, IsolationLevel]] = []
+        self.described = 0
+
+    def describe_topics(self, topics: Any, *, request_timeout: float) -> "dict[str, Future[Any]]":
+        self.described += 1
+        there = SimpleNamespace(topic_id=Uuid(0, 7), is_internal=False, partitions=[None] * self.partitions)
+        gone = KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+        return {name: answered(there if name == "t" else gone) for name in topics.topic_names}
+
+    def describe_configs(
+        self, resources: list[ConfigResource], *, request_timeout: float
+    ) -> "dict[ConfigResource, Future[Any]]":
+        return {resource: answered({}) for resource in resources}
+
+    def list_offsets(
+        self, wanted: Mapping[KafkaTopicPartition, Any], *, isolation_level: IsolationLevel, request_timeout: float
+    ) -> "dict[KafkaTopicPartition, Future[Any]]":
+        self.asked.append((len(wanted), isolation_level))
+        away = KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+        return {
+            place: answered(away if place.partition in self.without_leader else SimpleNamespace(offset=self._at(spec)))
+            for place, spec in wanted.items()
+        }
+
+    def _at(self, spec: Any) -> int:
+        return {EARLIEST: START, LATEST: END}.get(spec._value, self.at_time)
+
+
+class QuietConnection(Connection):
+    """A connection without clients."""
+
+    def __init__(self, admin: AdminClient) -> None:
+        self.config = ClusterConfig(("127.0.0.1:1",))
+        self.admin = admin  # type: ignore[assignment]
+
+
+def views_of(admin: AdminClient) -> TopicViews:
+    return TopicViews(QuietConnection(admin))
+
+
+async def test_offsets_of_very_many_partitions_are_asked_for_in_slices_with_turns_for_others_between() -> None:
+    admin = AdminClient(partitions=3 * OFFSETS_AT_ONCE + 1)
+    seen = []
+
+    async def others() -> None:
+        while True:
+            seen.append(len(admin.asked))
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    bounds = await views_of(admin).bounds("t")
+    task.cancel()
+    assert (len(bounds.starts), set(bounds.starts), set(bounds.ends)) == (3 * OFFSETS_AT_ONCE + 1, {START}, {END})
+    assert max(count for count, _ in admin.asked) == OFFSETS_AT_ONCE
+    assert max(later - before for before, later in pairwise(seen)) <= 2  # of starts and of ends
+
+
+async def test_ends_are_those_that_no_open_transaction_can_take_back() -> None:
+    admin = AdminClient()
+    await views_of(admin).bounds("t")
+    await views_of(admin).ends_of({"t": 1})
+    assert {isolation for _, isolation in admin.asked} == {IsolationLevel.READ_COMMITTED}
+
+
+@pytest.mark.parametrize(("told", "offset"), [(-1, END), (START + 3, START + 3), (START - 3, START), (END + 3, END)])
+async def test_an_offset_at_a_time_lies_in_the_log(told: int, offset: int) -> None:
+    admin = AdminClient()
+    admin.at_time = told
+    assert await views_of(admin).offsets_at("t", ASKED_TIME) == [offset]
+
+
+async def test_the_ends_of_a_topic_are_told_all_or_none_and_of_other_topics_all_the_same() -> None:
+    admin = AdminClient()
+    admin.without_leader = {1}
+    assert await views_of(admin).ends_of({"t": 2, "u": 1}) == {"t": None, "u": [END]}
+
+
+async def test_what_a_produce_knows_of_its_topic_is_looked_up_anew_after_some_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(topic_views, "time", SimpleNamespace(monotonic=lambda: now))
+    admin = AdminClient()
+    views = views_of(admin)
+    shape = await views.shape("t")
+    assert (shape.topic_id, shape.partitions) == (UUID(int=7), 1)
+    admin.partitions = 2
+    assert (await views.shape("t")).partitions == 1
+    now += topic_views.SHAPE_AGE_S + 0.1
+    assert (await views.shape("t")).partitions == 2
+
+
+async def test_a_topic_that_is_gone_is_unknown() -> None:
+    for refused in (views_of(AdminClient()).shape("gone"), views_of(AdminClient()).bounds("gone")):
+        with pytest.raises(UnknownTopic):
+            await refused
