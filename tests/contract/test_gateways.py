@@ -22,7 +22,8 @@ from mini_kafka.core.errors import (
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord, Record
 from mini_kafka.engine.port import AcquiredRecord, Caller, ConsumerPlace, GroupPartition, Release, ToOffset
-from tests.support.sharing import WAIT_MS, acquire, deliveries, locks, offsets, produce, until
+from tests.support.sharing import WAIT_MS, acquire, deliveries, locks, offsets, produce
+from tests.support.tasks import until
 
 if TYPE_CHECKING:
     from mini_kafka.engine.kafka_cluster.engine import KafkaClusterEngine

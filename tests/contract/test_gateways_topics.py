@@ -15,7 +15,8 @@ from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.kafka_cluster.group_marks import Committed, Mark
 from mini_kafka.engine.port import Caller
-from tests.support.sharing import acquire, locks, offsets, produce, until
+from tests.support.sharing import acquire, locks, offsets, produce
+from tests.support.tasks import until
 
 if TYPE_CHECKING:
     from mini_kafka.engine.kafka_cluster.engine import KafkaClusterEngine

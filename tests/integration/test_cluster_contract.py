@@ -13,9 +13,9 @@ pytestmark = pytest.mark.docker
 
 SUITE = (
     "test_engine_topics.py", "test_engine_records.py", "test_engine_consumers.py", "test_engine_groups.py",
-    "test_engine_sharing.py", "test_gateways.py", "test_gateways_topics.py",
+    "test_engine_sharing.py", "test_gateways.py", "test_gateways_topics.py", "test_gateway_answers.py",
 )  # fmt: skip
-CHOICE = "kafka or gateways"
+CHOICE = "kafka or gateways or gateway_answers"
 
 
 def test_the_contract_suite_holds_over_a_real_kafka() -> None:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from mini_kafka import bootstrap
 from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.memory_log import MemoryLogEngine
+from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import AccessPolicy
 from mini_kafka.http_api.app import attach, build_app
 from mini_kafka.http_api.bounds import Bounds
@@ -43,12 +44,18 @@ async def new_broker(clock: Clock | None = None, **settings: Any) -> Broker:
     chosen = BrokerSettings(**({"memory_limit": 64 * 1024 * 1024} | settings))
     engine = bootstrap.build_engine(chosen, clock)
     bounds = bootstrap.build_bounds(chosen)
+    gate, loaded = await gate_to(engine, bounds, chosen)
+    return Broker(gate, engine, bounds, loaded)
+
+
+async def gate_to(engine: Engine, bounds: Bounds, chosen: BrokerSettings) -> tuple[Gate, tuple[FastAPI, HotRoutes]]:
+    """Give any engine its HTTP API."""
     gate = Gate(engine, AccessPolicy(chosen.allowed_hosts), bounds)
     measures = Measures([gate.traffic])
     app, hot = _idle_apps.pop() if _idle_apps else build_app(engine, bounds, measures)
     attach(app, engine, bounds, measures)
     await gate.load(lambda: (app, hot))
-    return Broker(gate, engine, bounds, (app, hot))
+    return gate, (app, hot)
 
 
 @asynccontextmanager

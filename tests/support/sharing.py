@@ -1,7 +1,6 @@
 """Shared consumption in tests: produce, acquire and look at what came, without ceremony."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import LOCK_MS, AcquiredRecord, Caller, Engine, RecordLock
@@ -46,12 +45,3 @@ def locks(acquired: Sequence[AcquiredRecord]) -> list[RecordLock]:
 def deliveries(acquired: Sequence[AcquiredRecord]) -> list[tuple[int, int]]:
     """Give each record's offset and its delivery count."""
     return [(one.record.offset, one.delivery_count) for one in acquired]
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Look again and again until something holds; the cluster decides when."""
-    async with asyncio.timeout(WAIT_MS / 1000):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(0.02)

@@ -1,9 +1,12 @@
-"""How a test lets tasks run, without a clock."""
+"""How a test lets tasks run: without a clock, or where a cluster has it, by looking again."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+PATIENCE_S = 20
+"""Longer than anything takes that another process decides."""
 
 
 async def settle() -> None:
@@ -17,3 +20,12 @@ async def outcome(task: "asyncio.Task[T]") -> T:
     await settle()
     assert task.done(), "it still waits"
     return await task
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Look again and again until something holds that a real cluster decides."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(0.02)

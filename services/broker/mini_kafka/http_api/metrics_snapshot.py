@@ -6,6 +6,7 @@ the same, and no topics and groups.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ ROWS_AT_ONCE = 200
 """Partitions that are looked at before others get their turn: about a millisecond."""
 CLUSTER_S = 4.0
 """How long a cluster may take to tell of its topics and groups: a scraper gives up after 5 or 10 s."""
+GROUPS_AT_ONCE = 32
+"""Groups that are described at the same time: a gateway has to ask a cluster about each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +125,21 @@ def _that_fit(topics: Sequence[TopicDescription], room: int) -> list[TopicDescri
 async def _describe(engine: Engine, caller: Caller, names: Sequence[str], room: int) -> list[GroupDescription]:
     """Describe groups by name, each with all of its partitions or not at all, until there is room for no other."""
     pace = Pace(ROWS_AT_ONCE)
-    chosen = []
-    for name in names:
-        if room == 0:
-            break
-        await pace.step()
-        try:
-            group = await engine.describe_group(caller, name)
-        except GroupNotFound:
-            continue  # it went while the others were described
-        await pace.step(len(group.partitions))
-        if len(group.partitions) <= room:
-            room -= len(group.partitions)
-            chosen.append(group)
+    chosen: list[GroupDescription] = []
+    left = deque(names)
+    while left and room:
+        part = [left.popleft() for _ in range(min(GROUPS_AT_ONCE, room, len(left)))]
+        for group in await asyncio.gather(*(_group_or_none(engine, caller, name) for name in part)):
+            if group is not None:
+                await pace.step(1 + len(group.partitions))
+                if len(group.partitions) <= room:
+                    room -= len(group.partitions)
+                    chosen.append(group)
     return chosen
+
+
+async def _group_or_none(engine: Engine, caller: Caller, name: str) -> GroupDescription | None:
+    try:
+        return await engine.describe_group(caller, name)
+    except GroupNotFound:  # it went while the others were described
+        return None

@@ -13,10 +13,11 @@ from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.memory import MemoryEngine
 from mini_kafka.engine.port import Caller, GroupDescription
 from mini_kafka.http_api import metrics_snapshot
-from mini_kafka.http_api.metrics_snapshot import take
+from mini_kafka.http_api.metrics_snapshot import GROUPS_AT_ONCE, take
 from mini_kafka.measures import Measures
 from tests.support.asgi import Answer
 from tests.support.broker import Broker, tell
+from tests.support.tasks import settle
 
 ME = Caller("test")
 Labels = frozenset[tuple[str, str]]
@@ -318,3 +319,27 @@ def test_no_group_is_described_for_which_there_is_no_room() -> None:
         assert (described, snapshot.log.group_count) == (["a"], 3)
 
     tell(story, metrics_max_partitions=1)
+
+
+def test_groups_are_described_together_but_not_all_at_once() -> None:
+    async def story(it: Broker) -> None:
+        await it.engine.create_topic(ME, "t")
+        for number in range(2 * GROUPS_AT_ONCE):
+            await it.engine.commit_offsets(ME, f"g{number}", {TopicPartition("t", 0): 0})
+        at_work = most = 0
+        describe = it.engine.describe_group
+
+        async def slowly(caller: Caller, group: str) -> GroupDescription:
+            nonlocal at_work, most
+            at_work += 1
+            most = max(most, at_work)
+            await settle()
+            at_work -= 1
+            return await describe(caller, group)
+
+        it.engine.describe_group = slowly  # type: ignore[method-assign]
+        snapshot = await take(it.engine, ME, it.bounds, Measures([]))
+        assert snapshot.log
+        assert (len(snapshot.log.groups), most) == (2 * GROUPS_AT_ONCE, GROUPS_AT_ONCE)
+
+    tell(story)

@@ -22,6 +22,7 @@ from mini_kafka.engine.kafka_cluster.cluster_errors import known_offset, of_exce
 from mini_kafka.engine.kafka_cluster.connection import Connection, settled
 from mini_kafka.engine.kafka_cluster.shared_questions import SharedQuestions
 from mini_kafka.engine.kafka_cluster.topic_ids import id_of
+from mini_kafka.engine.pace import Pace, chunks
 from mini_kafka.engine.port import EARLIEST, LATEST, PartitionDescription, TopicDescription
 
 SHAPE_AGE_S = 5.0
@@ -33,6 +34,12 @@ BOUNDS_KEPT = 1000
 """Topics whose last bounds are kept: they are worth nothing after `BOUNDS_AGE_S`."""
 LISTED_CONFIG_AGE_S = 30.0
 """How old a config in the list of all topics may be: to decode one takes milliseconds, and there may be thousands."""
+
+
+OFFSETS_AT_ONCE = 300
+"""Partitions whose offsets are asked for before others get their turn: librdkafka takes some three milliseconds."""
+CONFIGS_AT_ONCE = 3
+"""Topics whose configs are read before others get their turn: some thirty each, which take up to a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +160,13 @@ class TopicViews:
             starts, ends = await self._starts_and_ends(everywhere)
         except UnknownTopic:  # one was deleted while the others were looked at
             return await self.describe_all()
-        return [_description(shapes[name], starts, ends) for name in names if name in shapes]
+        pace = Pace(OFFSETS_AT_ONCE)
+        described = []
+        for name in names:
+            if name in shapes:
+                await pace.step(shapes[name].partitions)
+                described.append(_description(shapes[name], starts, ends))
+        return described
 
     async def offsets_at(self, name: str, at: int) -> list[int]:
         """Look an offset up in each partition, as the port says."""
@@ -203,19 +216,20 @@ class TopicViews:
     async def _ask_offsets(
         self, partitions: Iterable[tuple[str, int]], spec: OffsetSpec, isolation: IsolationLevel
     ) -> dict[tuple[str, int], int | BrokerError]:
-        wanted = {KafkaTopicPartition(topic, number): spec for topic, number in partitions}
-        if not wanted:
-            return {}
-        futures = self._connection.admin.list_offsets(
-            wanted, isolation_level=isolation, request_timeout=self._connection.config.timeout_s
-        )
-        await settled(futures.values())
+        admin, timeout_s = self._connection.admin, self._connection.config.timeout_s
+        asked = []
+        async for part in chunks(partitions, OFFSETS_AT_ONCE):
+            if part:
+                wanted = {KafkaTopicPartition(topic, number): spec for topic, number in part}
+                asked.append(admin.list_offsets(wanted, isolation_level=isolation, request_timeout=timeout_s))
         answers: dict[tuple[str, int], int | BrokerError] = {}
-        for place, future in futures.items():
-            try:
-                answers[place.topic, place.partition] = known_offset(future.result().offset)
-            except KafkaException as error:
-                answers[place.topic, place.partition] = of_exception(error, place.topic)
+        for futures in asked:
+            await settled(futures.values())
+            for place, future in futures.items():
+                try:
+                    answers[place.topic, place.partition] = known_offset(future.result().offset)
+                except KafkaException as error:
+                    answers[place.topic, place.partition] = of_exception(error, place.topic)
         return answers
 
     async def _explain(self, refusal: BrokerError, name: str) -> None:
@@ -246,7 +260,10 @@ class TopicViews:
         admin, timeout_s = self._connection.admin, self._connection.config.timeout_s
         futures = admin.describe_configs(resources, request_timeout=timeout_s)
         await settled(futures.values())
+        shapes = {}
+        pace = Pace(CONFIGS_AT_ONCE)
         for resource, future in futures.items():
+            await pace.step()
             name = resource.name
             try:
                 entries = future.result()
@@ -257,8 +274,9 @@ class TopicViews:
                     continue
                 raise refusal from error
             texts = {entry.name: entry.value or "" for entry in entries.values()}
-            self._shapes[name] = Shape(name, *sizes[name], config_of(entries.values()), texts, time.monotonic())
-        return {name: self._shapes[name] for name in sizes if name in self._shapes}
+            shapes[name] = Shape(name, *sizes[name], config_of(entries.values()), texts, time.monotonic())
+            self._shapes[name] = shapes[name]
+        return shapes
 
     async def _starts_and_ends(
         self, partitions: Sequence[tuple[str, int]]
