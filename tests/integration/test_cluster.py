@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -177,11 +178,18 @@ def test_a_kafka_node_that_is_killed_holds_nobody_up_and_comes_back(cluster: Clu
     assert begun == [inspect(gateway)["State"]["StartedAt"] for gateway in cluster.containers("broker")]
 
 
-def test_a_gateway_that_stops_leaves_its_work_to_the_other(cluster: Cluster) -> None:
+def test_a_gateway_that_stops_leaves_its_work_to_the_other_and_no_call_fails(cluster: Cluster) -> None:
     one, _ = cluster.containers("broker")
-    ended = stop(one)
+    records = f"{cluster.url}/v1/topics/drained/records"
+    with ThreadPoolExecutor(1) as thread:
+        stopping = thread.submit(stop, one)
+        answered = []
+        while not stopping.done():
+            answered.append(requests.post(records, data="one", timeout=30).status_code)
+        ended = stopping.result()
     try:
         assert ended.exit_code == 0
+        assert set(answered) == {200}
         records_go_on(cluster)
     finally:
         docker("start", one)

@@ -19,7 +19,7 @@ from tests.integration.programs import BIN, ROOT
 
 KUSTOMIZATIONS = ("memory", "gateway")
 VERSIONS = ("1.31", "1.37")
-"""The oldest and the newest Kubernetes that the manifests are held to; `sleep` before a stop is new in 1.30."""
+"""The oldest and the newest Kubernetes that the manifests are held to."""
 STRIMZI = "kafka.strimzi.io/v1"
 """Strimzi's own kinds, for which Kubernetes has no schema."""
 

@@ -36,6 +36,25 @@ def test_the_broker_ends_with_0_on_a_signal(number: signal.Signals) -> None:
         assert not [line for line in broker.err if "Traceback" in line]
 
 
+def test_a_broker_that_drains_answers_until_its_time_is_over_or_a_second_signal_comes() -> None:
+    with Program(BIN / "mini-kafka", *FREE_PORTS, "--drain-time", "3600") as broker:
+        url = "http://" + broker.line(r"^listening http=(\S+)")[1]
+        broker.line("ready: ")
+
+        broker.signal_group(signal.SIGTERM)
+        broker.line(r"stopping in 3600 s: /readyz sends new requests elsewhere")
+
+        assert requests.get(f"{url}/readyz", timeout=10).status_code == 503
+        assert requests.post(f"{url}/v1/topics/t/records", data=b"x", timeout=10).ok
+        broker.signal_group(signal.SIGTERM)
+        assert broker.end() == 0
+
+    with Program(BIN / "mini-kafka", *FREE_PORTS, "--drain-time", "0.1") as broker:
+        broker.line("ready: ")
+        broker.signal_group(signal.SIGTERM)
+        assert broker.end() == 0
+
+
 def test_lines_of_standard_input_reach_the_consumer_s_output_in_order(broker: str, tmp_path: Path) -> None:
     output = tmp_path / "messages.ndjson"
     numbers = subprocess.Popen(["seq", "1", "1000"], stdout=subprocess.PIPE)

@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 
 from starlette.types import ASGIApp
 
@@ -233,6 +234,17 @@ async def load_app(gate: Gate, engine: Engine, bounds: Bounds, measures: Measure
     gc.freeze()  # what was imported stays: a collection that looks through it again only holds up requests
 
 
+async def drain(bounds: Bounds, stop: asyncio.Event, seconds: float) -> None:
+    """Answer on for a while as a broker that is not ready, until load balancers know, or `stop` is set once more."""
+    if not seconds:
+        return
+    logger.info("stopping in %g s: /readyz sends new requests elsewhere until then", seconds)
+    bounds.draining = True
+    stop.clear()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
 async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     """Run a broker until `stop` is set.
 
@@ -266,6 +278,7 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         loading.result()
         logger.info("ready: http://%s/docs shows the API; epoch %s", server.address.for_people, engine.epoch)
         await stopping
+        await drain(bounds, stop, settings.drain_time)
     logger.info("stopping")
     await engine.close()
     for kafka in kafka_servers:

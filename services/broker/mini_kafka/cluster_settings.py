@@ -85,6 +85,12 @@ class ClusterSettings(Settings):
         description="How long nobody asks for a topic's records in a group before the gateway gives its partitions "
         "to the other gateways, in seconds.",
     )
+    drain_time: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=0,
+        title="SECONDS",
+        description="How long a broker that is told to stop goes on answering, in seconds, while /readyz is 503, so "
+        "that a load balancer takes it out first. A second signal ends it at once.",
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT",
         title="PROTOCOL",

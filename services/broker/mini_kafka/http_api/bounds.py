@@ -83,5 +83,7 @@ class Bounds:
         """Every limit of the broker, this listener's or not, by the name of its setting."""
         self.kafka_address: str | None = None
         """Where the Kafka port listens, as HOST:PORT; None where there is none."""
+        self.draining = False
+        """Whether the broker stops in a moment: /readyz then sends load balancers elsewhere, and all else goes on."""
         self.buffered = Held("other requests' bodies", TOO_MANY_BODIES, limits.buffered_body_bytes)
         self.streams = Held("open streams", TOO_MANY_STREAMS, limits.streams)

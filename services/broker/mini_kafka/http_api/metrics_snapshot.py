@@ -68,7 +68,7 @@ async def take(engine: Engine, caller: Caller, bounds: Bounds, measures: Measure
     log = await _log_in_time(engine, caller, limits.metrics_partitions)
     return Snapshot(
         engine=engine.name,
-        ready=not engine.trouble,
+        ready=not engine.trouble and not bounds.draining,
         usage=await engine.usage(),
         log=log,
         streams=bounds.streams.held,

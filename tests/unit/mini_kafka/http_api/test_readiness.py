@@ -27,6 +27,19 @@ def test_readiness_follows_what_the_engine_depends_on_and_says_why(monkeypatch: 
     tell(story)
 
 
+def test_a_broker_that_drains_is_not_ready_and_does_everything_else() -> None:
+    async def story(it: Broker) -> None:
+        it.bounds.draining = True
+        answer = await it.get("/readyz")
+        assert (answer.status, answer.json()["code"]) == (503, "BROKER_NOT_AVAILABLE")
+        assert answer.headers["retry-after"] == "1"
+        for path in ("/livez", "/health", "/stats"):
+            assert (await it.get(path)).status == 200
+        assert (await it.post("/v1/topics/orders/records", {"value": 1})).status == 200
+
+    tell(story)
+
+
 def test_a_gateway_without_its_cluster_is_not_ready_while_the_application_is_loaded_either(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from mini_kafka.core.errors import ClusterUnavailable
+from mini_kafka.core.errors import BrokerStopping, ClusterUnavailable
 from mini_kafka.http_api.deps import CallDep
 from mini_kafka.http_api.hot import HotRoute
 
@@ -44,7 +44,9 @@ async def livez(call: CallDep) -> Health:  # noqa: ARG001
 
 @router.get("/readyz", summary="May it be sent requests?")
 async def readyz(call: CallDep) -> Health:
-    """Answer: a broker in RAM is ready as soon as it listens, a gateway while its cluster answers."""
+    """Answer: a broker in RAM is ready as soon as it listens, a gateway while its cluster answers; none that drains."""
+    if call.bounds.draining:
+        raise BrokerStopping
     if call.engine.trouble:
         raise ClusterUnavailable(call.engine.trouble)
     return Health()
