@@ -184,8 +184,13 @@ class Producing:
         refusal = _refusal(shape, records, failed)
         if len(failed) == len(records):
             raise refusal
-        appended = [index for index in range(len(records)) if index not in failed]
-        raise PartlyAppended(appended, sorted(failed), str(refusal))
+        raise PartlyAppended(
+            [
+                None if isinstance(outcome, KafkaError) else (place, *outcome)
+                for place, outcome in zip(places, outcomes, strict=True)
+            ],
+            str(refusal),
+        )
 
 
 def _check(shape: Shape, records: Sequence[NewRecord], now_ms: int) -> None:

@@ -26,8 +26,8 @@ from mini_kafka.engine.kafka_cluster.cluster_errors import (
 from mini_kafka.http_api.errors import problem_of
 
 RETRIABLE = {
-    2, 3, 5, 6, 7, 9, 13, 14, 15, 16, 19, 20, 41, 51, 56, 70, 71, 72, 74, 75, 78, 80, 83, 84, 88, 89, 100, 103, 106, 122,
-    123, 133,
+    2, 3, 5, 6, 7, 9, 13, 14, 15, 16, 19, 20, 41, 51, 56, 70, 71, 72, 74, 75, 78, 80, 83, 84, 88, 89, 100, 103, 106,
+    122, 123, 133,
 }  # fmt: skip
 """The codes whose exception is a RetriableException in Apache Kafka's Java client 4.3.1."""
 OTHERWISE = {
