@@ -5,6 +5,7 @@ but the open connection. Whatever goes wrong is one of these:
 
     BrokerClientError
     ├── BrokerUnavailable    no connection, no answer in time, 5xx but 501, or an answer that is not the broker's
+    │   └── PartlyAppended   502: a cluster took some of the records, and says which
     ├── Overloaded           429 or 503: the broker asks to come back after `retry_after_s`
     └── Refused              another 4xx, or 501: the same request would be refused again
         ├── NotRegistered    404: a topic or a consumer that the broker does not know, for instance after a restart
@@ -60,6 +61,7 @@ from mini_kafka_shared.schemas_v1 import (
 GATEWAY = "Mini-Kafka-Gateway"
 """Names the gateway of a Kafka cluster that gave locks, so that a proxy can send what concerns them there."""
 NOT_ON_CLUSTER = "NOT_ON_CLUSTER"
+PARTLY_APPENDED = "PARTLY_APPENDED"
 DEFAULT_RETRY_AFTER_S = 1.0
 """The wait after an overload whose `Retry-After` is missing, or is a date, which the broker never sends."""
 
@@ -72,6 +74,14 @@ class BrokerClientError(Exception):
 
 class BrokerUnavailable(BrokerClientError):
     """The broker is not there, or what is there is not the broker."""
+
+
+class PartlyAppended(BrokerUnavailable):
+    """The Kafka cluster behind the broker took some records: `places` has theirs, and None for the others."""
+
+    def __init__(self, message: str, places: Sequence[RecordPlace | None]) -> None:
+        super().__init__(message)
+        self.places = places
 
 
 class Overloaded(BrokerClientError):
@@ -104,6 +114,10 @@ class HeldElsewhere(Refused):
     def __init__(self, status: int, code: str, detail: str, gateway: str) -> None:
         super().__init__(status, code, detail)
         self.gateway = gateway
+
+
+class _SomePlaces(BaseModel):
+    records: list[RecordPlace | None]
 
 
 class BrokerClient:
@@ -167,7 +181,7 @@ class BrokerClient:
     def produce(
         self, topic: str, records: Sequence[TextRecord], *, producer_id: str, sequence: int | None
     ) -> list[RecordPlace]:
-        """Append records, all of them or none; the answer holds the place of each.
+        """Append records, all of them or, without a number, perhaps some; the answer holds the place of each.
 
         A request that is repeated with its number appends nothing and gets the same answer.
 
@@ -181,6 +195,7 @@ class BrokerClient:
         Raises:
             NotRegistered: the topic is missing, and the broker does not create it by itself.
             NotOnCluster: it takes no numbers.
+            PartlyAppended: some were appended; it says which, and the others may be sent again.
         """
         headers = {} if sequence is None else {"Producer-Id": producer_id, "Producer-Seq": str(sequence)}
         body = ProduceRequest(records=list(records))
@@ -327,7 +342,10 @@ class BrokerClient:
             return NotOnCluster(status, code, detail)
         if 400 <= status < 500 or status == requests.codes.not_implemented:
             return Refused(status, code, detail)
-        return BrokerUnavailable(f"the broker at {self.url} answered {status}: {detail}")
+        sentence = f"the broker at {self.url} answered {status}: {detail}"
+        if code == PARTLY_APPENDED and (places := _places(response)):
+            return PartlyAppended(sentence, places)
+        return BrokerUnavailable(sentence)
 
 
 def _problem(response: requests.Response) -> tuple[str, str]:
@@ -339,6 +357,14 @@ def _problem(response: requests.Response) -> tuple[str, str]:
     if isinstance(body, dict):
         return str(body.get("code") or ""), str(body.get("detail") or response.reason)
     return "", response.text.strip()[:200] or str(response.reason)
+
+
+def _places(response: requests.Response) -> list[RecordPlace | None]:
+    """Read where records lie that were appended in part; nothing where the broker does not say."""
+    try:
+        return _SomePlaces.model_validate_json(response.content).records
+    except ValidationError:
+        return []
 
 
 def _retry_after_s(response: requests.Response) -> float:

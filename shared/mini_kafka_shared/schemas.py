@@ -133,3 +133,6 @@ class Problem(BaseModel):
     code: str = Field(description="Kafka's name of the error", examples=["UNKNOWN_TOPIC_OR_PARTITION"])
     request_id: str = Field(description="the request's name in the broker's log; the client's own X-Request-Id, if any")
     errors: list[dict[str, object]] | None = Field(default=None, description="each fault of a refused body")
+    records: list[dict[str, int] | None] | None = Field(
+        default=None, description="of records that a cluster took in part, the places of those that it took"
+    )

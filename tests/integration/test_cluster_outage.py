@@ -1,7 +1,11 @@
 """A gateway lives without its cluster, says so in time, and works when it is back: nothing acknowledged is lost."""
 
+import json
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 
 import pytest
 import requests
@@ -11,14 +15,34 @@ from tests.integration.programs import BIN, Program
 from tests.support.apache_kafka import running_apache_kafka
 
 TIMEOUT_S = 3
-"""MINI_KAFKA_CLUSTER_TIMEOUT; librdkafka looks for what is too late once a second."""
-SLACK_S = 4
+"""MINI_KAFKA_CLUSTER_TIMEOUT, which all that a call asks of the cluster shares."""
+SLACK_S = 2
+"""What the machine may take besides: less than another question to the cluster would."""
+LONG_S = 600
+STOP_S = 8
+"""How long a gateway may take to end: containers get 10 s."""
 POLLS = 200
+OFFSETS = {"offsets": [{"topic": "t", "partition": 0, "offset": 0}]}
+CALLS: list[tuple[str, str, object]] = [
+    ("GET", "/v1/topics", None),
+    ("PUT", "/v1/topics/t", {}),
+    ("POST", "/topics/register", {"topic": "t"}),
+    ("POST", "/v1/topics/t/records", {"value": "v"}),
+    ("GET", "/v1/topics/t/records?wait_ms=30000", None),
+    ("GET", "/v1/groups", None),
+    ("PUT", "/v1/groups/g/offsets", OFFSETS),
+    ("DELETE", "/v1/groups/g", None),
+    ("POST", "/v1/groups/g/acquire", {"topics": ["t"]}),
+    ("POST", "/consumers/register", {"topic": "t"}),
+    ("POST", "/consume", {"consumer_id": "c"}),
+    ("GET", "/stats", None),
+]
+"""Calls that need the cluster, some of them for more than one thing."""
 
 
-def gateway(address: str) -> Program:
+def gateway(address: str, timeout_s: float = TIMEOUT_S) -> Program:
     return Program(
-        BIN / "mini-kafka", "--engine", "kafka", "--bootstrap-servers", address, "--cluster-timeout", str(TIMEOUT_S),
+        BIN / "mini-kafka", "--engine", "kafka", "--bootstrap-servers", address, "--cluster-timeout", str(timeout_s),
         "--http-port", "0", "--gateway-name", "till",
     )  # fmt: skip
 
@@ -49,6 +73,35 @@ def test_a_gateway_starts_and_lives_without_its_cluster() -> None:
         numbers = requests.get(f"{url}/metrics", timeout=10)
         assert time.monotonic() - begun < TIMEOUT_S
         assert "mini_kafka_ready 0.0" in numbers.text.splitlines()
+
+
+def test_every_call_is_refused_in_its_time_however_much_it_needs_of_the_cluster() -> None:
+    with gateway("127.0.0.1:1") as program, ThreadPoolExecutor(len(CALLS)) as threads:
+        url = url_of(program)
+        assert requests.get(f"{url}/v1", timeout=20).ok  # the application is loaded
+        refused = [
+            threads.submit(assert_refused_in_time, method, url + path, json=body) for method, path, body in CALLS
+        ]
+        for one in refused:
+            one.result()
+
+
+def test_a_gateway_that_stops_tells_all_who_wait_for_its_cluster() -> None:
+    with gateway("127.0.0.1:1", LONG_S) as program, ExitStack() as stack:
+        url = url_of(program)
+        assert requests.get(f"{url}/v1", timeout=20).ok
+        waiting = []
+        for method, path, body in CALLS:
+            waiting.append(stack.enter_context(closing(HTTPConnection(url.removeprefix("http://"), timeout=60))))
+            waiting[-1].request(method, path, json.dumps(body), {"content-type": "application/json"})
+        assert requests.get(f"{url}/livez", timeout=20).ok  # what was sent before has come in
+        program.process.send_signal(signal.SIGTERM)
+        assert program.end(seconds=STOP_S) == 0
+        for connection in waiting:
+            answer = connection.getresponse()
+            assert (answer.status, json.load(answer)["code"]) == (503, "BROKER_NOT_AVAILABLE")
+            assert answer.headers["retry-after"] == "1"
+        assert not [line for line in program.err if "Traceback" in line or "Cancel" in line]
 
 
 @pytest.mark.docker

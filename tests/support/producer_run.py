@@ -7,7 +7,7 @@ from mini_kafka.core.producer_sequences import ProducerSequence, ProducerSequenc
 from mini_kafka_producer.runner import Runner
 from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_producer.sources import FOR_EVER, Line
-from mini_kafka_shared.client import BrokerClient, NotOnCluster, NotRegistered, Refused
+from mini_kafka_shared.client import BrokerClient, NotOnCluster, NotRegistered, PartlyAppended, Refused
 from mini_kafka_shared.progress import ProgressBar
 from mini_kafka_shared.schemas import ProducerRegistered, Published, TopicRegistered
 from mini_kafka_shared.schemas_v1 import RecordPlace, TextRecord
@@ -26,6 +26,8 @@ class FakeBroker(BrokerClient):
         self.troubles = deque(troubles)
         self.topics: set[str] = set()
         self.is_gateway = False
+        self.failing: deque[set[str]] = deque()
+        """Values of which a gateway's cluster takes none, by request."""
         self.published: list[tuple[str, str | None]] = []
         self.producer_ids: list[str | None] = []
         self.before_publish: Callable[[], None] = lambda: None
@@ -70,6 +72,8 @@ class FakeBroker(BrokerClient):
         if places is None:
             if self.too_large & {record.value for record in records}:
                 raise Refused(413, "MESSAGE_TOO_LARGE", "send a smaller record")
+            if sequence is None and self.failing and (failing := self.failing.popleft()):
+                raise PartlyAppended("502: a part", [self._place(record, failing) for record in records])
             first = len(self.published)
             self.published += [(record.value, record.key) for record in records]
             places = [RecordPlace(partition=0, offset=first + index) for index in range(len(records))]
@@ -78,6 +82,12 @@ class FakeBroker(BrokerClient):
         if self.after and (trouble := self.after.popleft()):
             raise trouble
         return places
+
+    def _place(self, record: TextRecord, failing: set[str]) -> RecordPlace | None:
+        if record.value in failing:
+            return None
+        self.published.append((record.value, record.key))
+        return RecordPlace(partition=0, offset=len(self.published) - 1)
 
 
 class FakeSource:

@@ -53,8 +53,8 @@ class ClusterSettings(Settings):
     cluster_timeout: Annotated[float, Field(ge=1, le=3600)] = Field(
         default=15,
         title="SECONDS",
-        description="How long a call may wait for the cluster, in seconds, beside its own wait_ms; then it is 503. "
-        "A node that fails is replaced within some ten seconds.",
+        description="How long a call may wait for the cluster, in seconds, beside its own wait_ms and however much it "
+        "needs there; then it is 503. A node that fails is replaced within some ten seconds.",
     )
     cluster_queue_bytes: Annotated[ByteSize, Field(ge=1024 * 1024, le=2**40)] = Field(
         default=ByteSize(64 * 1024 * 1024),

@@ -3,24 +3,33 @@
 Loses nothing that it took from its source: a line is sent, refused with a reason, or named in the last line. What
 was published without an answer is published again. A single line, by the guide's /produce, may then be there twice; a
 batch carries this run's own id and a number, by which the broker knows it again and appends nothing a second time,
-unless it is a gateway to a Kafka cluster, which takes no numbers.
+unless it is a gateway to a Kafka cluster, which takes no numbers. Where such a cluster took a part of a batch, only the
+lines that it did not take are sent again; they come behind those that it took.
 """
 
 import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
 from mini_kafka_producer.settings import ProducerSettings
 from mini_kafka_producer.sources import FOR_EVER, Line, Source
-from mini_kafka_shared.client import BrokerClient, BrokerUnavailable, NotOnCluster, NotRegistered, Overloaded, Refused
+from mini_kafka_shared.client import (
+    BrokerClient,
+    BrokerUnavailable,
+    NotOnCluster,
+    NotRegistered,
+    Overloaded,
+    PartlyAppended,
+    Refused,
+)
 from mini_kafka_shared.logging_setup import OutputLost, one_line, reason_of, say
 from mini_kafka_shared.progress import ProgressBar
 from mini_kafka_shared.retry import GraceOver, Stopped, keep_trying
-from mini_kafka_shared.schemas_v1 import TextRecord
+from mini_kafka_shared.schemas_v1 import RecordPlace, TextRecord
 
 SHOWN_CHARACTERS = 80
 MAX_BATCH_CHARACTERS = 1024 * 1024
@@ -157,50 +166,75 @@ class Runner:
     def _send(self, lines: Sequence[Line]) -> None:
         """Publish the first ready lines, and only then take them from the source.
 
-        A batch is appended whole or not at all. One that is refused is halved until the line to blame is alone.
+        A batch that is refused is halved until the line to blame is alone.
         """
-        ready = self._source.ready
+        offsets: dict[int, int] = {}
+        refusal = None
         try:
-            offsets = self._with_patience(partial(self._publish, lines))
+            self._with_patience(partial(self._publish, lines, offsets))
         except Refused as refused:
-            if len(lines) > 1:
-                middle = len(lines) // 2
-                self._send(lines[:middle])
-                self._send(lines[middle:])
-            else:
-                self._report_not_sent(ready.popleft(), str(refused))
-            return
+            refusal = refused
+        finally:  # also where the rest of a batch that was taken in part is given up
+            self._take(lines, offsets)
+        left = [line for line in lines if line.number not in offsets]
+        if len(left) > 1:
+            middle = len(left) // 2
+            self._send(left[:middle])
+            self._send(left[middle:])
+        elif left:
+            self._report_not_sent(self._source.ready.popleft(), str(refusal))
+
+    def _take(self, lines: Sequence[Line], offsets: Mapping[int, int]) -> None:
+        """Take the lines that were sent from the source, whose first ones they are, and say so."""
+        ready = self._source.ready
         for _ in lines:
             ready.popleft()
-        self._sent += len(lines)
-        for line, offset in zip(lines, offsets, strict=True):
-            key = self._key(line)
-            shown_key = f"  key={one_line(key, SHOWN_CHARACTERS)}" if key is not None else ""
-            self._say(f"sent  {self._settings.topic}@{offset}{shown_key}  {one_line(line.value, SHOWN_CHARACTERS)}")
+        ready.extendleft(reversed([line for line in lines if line.number not in offsets]))
+        self._sent += len(offsets)
+        for line in lines:
+            if line.number in offsets:
+                key = self._key(line)
+                shown_key = f"  key={one_line(key, SHOWN_CHARACTERS)}" if key is not None else ""
+                place = f"{self._settings.topic}@{offsets[line.number]}"
+                self._say(f"sent  {place}{shown_key}  {one_line(line.value, SHOWN_CHARACTERS)}")
 
-    def _publish(self, lines: Sequence[Line]) -> list[int]:
+    def _publish(self, lines: Sequence[Line], offsets: dict[int, int]) -> None:
         try:
-            return self._append(lines)
+            self._append(lines, offsets)
         except NotRegistered:
             logger.warning("the broker forgot topic %s: registering again", self._settings.topic)
             self._register()
-            return self._append(lines)
+            self._append(lines, offsets)
 
-    def _append(self, lines: Sequence[Line]) -> list[int]:
-        """Ask the broker once, and give the offsets."""
-        topic = self._settings.topic
+    def _append(self, lines: Sequence[Line], offsets: dict[int, int]) -> None:
+        """Ask the broker once to append the lines that have no offset yet, and note those of the lines that it took."""
+        left = [line for line in lines if line.number not in offsets]
         if self._settings.batch == 1:
-            return [self._client.publish(topic, line.value, self._key(line)).offset for line in lines]
-        records = [TextRecord(value=line.value, key=self._key(line)) for line in lines]
+            for line in left:
+                offsets[line.number] = self._client.publish(self._settings.topic, line.value, self._key(line)).offset
+            return
+        places: Sequence[RecordPlace | None] = ()
         try:
-            places = self._client.produce(topic, records, producer_id=self._run_id, sequence=self._sequence)
+            places = self._produce([TextRecord(value=line.value, key=self._key(line)) for line in left])
+        except PartlyAppended as partly:
+            places = partly.places
+            raise
+        finally:
+            pairs = zip(left, places, strict=False)  # none where there was no answer
+            offsets.update({line.number: place.offset for line, place in pairs if place is not None})
+
+    def _produce(self, records: Sequence[TextRecord]) -> list[RecordPlace]:
+        """Ask the broker once to append a batch, with its number where the broker takes one."""
+        produce = partial(self._client.produce, self._settings.topic, records, producer_id=self._run_id)
+        try:
+            places = produce(sequence=self._sequence)
         except NotOnCluster:
             logger.warning("the broker is a gateway to a Kafka cluster: a batch sent again may be there twice")
             self._sequence = None
-            places = self._client.produce(topic, records, producer_id=self._run_id, sequence=None)
+            places = produce(sequence=None)
         if self._sequence is not None:
             self._sequence += 1
-        return [place.offset for place in places]
+        return places
 
     def _key(self, line: Line) -> str | None:
         return self._settings.key and self._settings.key.replace("{n}", str(line.number))

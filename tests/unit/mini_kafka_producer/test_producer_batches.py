@@ -215,3 +215,38 @@ def test_a_gateway_gets_a_batch_again_whose_answer_was_lost() -> None:
 
     assert run() == 0
     assert run.values == list("ababcd")
+
+
+def gateway_run(*values: str, failing: list[set[str]]) -> Run:
+    run = Run(FakeBroker(), FakeSource(lines(*values)), batch=10)
+    run.broker.is_gateway = True
+    run.broker.failing.extend(failing)
+    return run
+
+
+def test_of_a_batch_that_a_cluster_took_in_part_only_the_rest_is_sent_again() -> None:
+    run = gateway_run(*"abcd", failing=[{"b", "c"}, {"c"}])
+
+    assert run() == 0
+    assert run.broker.requests[1:] == [["a", "b", "c", "d"], ["b", "c"], ["c"]]
+    assert run.values == list("adbc")
+    assert [line.split("  ")[1:] for line in run.said[:4]] == [["t@0", "a"], ["t@2", "b"], ["t@3", "c"], ["t@1", "d"]]
+
+
+def test_the_rest_of_a_batch_that_is_given_up_is_named_and_what_was_taken_is_not() -> None:
+    run = gateway_run(*"abc", failing=[{"b"}] * 3)
+    run.broker.before_publish = lambda: run.stop.set() if len(run.broker.requests) == 3 else None
+
+    run()
+    assert run.values == ["a", "c"]
+    assert "sent 2 messages to t" in run.said[-1]
+    assert "read and not sent: line 2 ('b')" in run.said[-1]
+
+
+def test_of_the_rest_of_a_batch_the_line_to_blame_is_found() -> None:
+    run = gateway_run(*"abcd", failing=[{"b", "c", "d"}])
+    run.broker.before_publish = lambda: run.broker.too_large.update("c" if len(run.broker.requests) > 2 else "")
+
+    assert run() == 1
+    assert run.values == list("abd")
+    assert "1 could not be sent" in run.said[-1]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from mini_kafka_shared.client import NotOnCluster
+from mini_kafka_shared.client import BrokerUnavailable, NotOnCluster, PartlyAppended
 from mini_kafka_shared.schemas_v1 import AcknowledgeRequest, ReleaseLater, TextRecord
 from tests.unit.mini_kafka_shared.test_client import FakeBroker, client_of
 
@@ -68,3 +68,21 @@ def test_a_batch_without_a_number_names_no_producer_and_a_gateway_that_takes_non
     broker = FakeBroker(body={"records": [{"partition": 0, "offset": 0}]})
     client_of(broker).produce("t", [TextRecord(value="v")], producer_id="p", sequence=None)
     assert not {"Producer-Id", "Producer-Seq"} & broker.request.headers.keys()
+
+
+PLACE = {"partition": 2, "offset": 7, "timestamp": 1000}
+
+
+def test_what_a_cluster_took_of_a_batch_is_told_with_the_places() -> None:
+    body = {"detail": "1 was not", "code": "PARTLY_APPENDED", "records": [PLACE, None]}
+    with pytest.raises(PartlyAppended, match="1 was not") as partly:
+        client_of(FakeBroker(502, body)).produce("t", [TextRecord(value="v")] * 2, producer_id="p", sequence=None)
+    assert [place and (place.partition, place.offset) for place in partly.value.places] == [(2, 7), None]
+
+
+@pytest.mark.parametrize("records", [{}, {"records": [{"partition": "none"}]}])
+def test_a_batch_of_which_nobody_says_what_was_taken_has_no_answer(records: dict[str, object]) -> None:
+    body = {"detail": "a part", "code": "PARTLY_APPENDED", **records}
+    with pytest.raises(BrokerUnavailable) as unknown:
+        client_of(FakeBroker(502, body)).produce("t", [TextRecord(value="v")], producer_id="p", sequence=None)
+    assert not isinstance(unknown.value, PartlyAppended)

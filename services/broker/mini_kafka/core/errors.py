@@ -466,11 +466,12 @@ class ClusterRefused(BrokerError):
 
 
 class PartlyAppended(BrokerError):
-    """The cluster took some of a request's records; `appended` and `others` are their indexes, counted from 0."""
+    """The cluster took some of a request's records: `places` has a partition, offset and time for each that it took."""
 
-    def __init__(self, appended: Sequence[int], others: Sequence[int], reason: str) -> None:
-        self.appended = appended
-        self.others = others
+    def __init__(self, places: Sequence[tuple[int, int, int] | None], reason: str) -> None:
+        self.places = places
+        appended = [index for index, place in enumerate(places) if place is not None]
+        others = [index for index, place in enumerate(places) if place is None]
         super().__init__(
             f"of the records, counted from 0, {_ranges(appended)} were appended;"
             f" {_ranges(others)} were not, or nobody can tell: {reason}"

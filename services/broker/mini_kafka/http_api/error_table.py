@@ -297,8 +297,8 @@ CORE_ERRORS: Mapping[type[core.BrokerError], ErrorKind] = {
     ),
     core.PartlyAppended: ErrorKind(
         "PARTLY_APPENDED", HTTPStatus.BAD_GATEWAY, "The Kafka cluster took a part of the records",
-        "The detail names the records that were appended, and the others: send those again, and one whose answer was"
-        " lost may be there twice.",
+        "The body's `records` have a place for each record that was appended, and null for the others: send those"
+        " again; one whose answer was lost may then be there twice. They come behind those that were appended.",
         ("MINI_KAFKA_CLUSTER_TIMEOUT",),
     ),
     core.NotOnCluster: ErrorKind(

@@ -59,7 +59,12 @@ class ProblemAnswer:
 
 
 def problem(
-    kind: ErrorKind, detail: str, *, errors: Sequence[Mapping[str, Any]] | None = None, gateway: str | None = None
+    kind: ErrorKind,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, Any]] | None = None,
+    gateway: str | None = None,
+    records: Sequence[Mapping[str, int] | None] | None = None,
 ) -> ProblemAnswer:
     """Make the one error body; it is ASCII, so that no text in it can break it."""
     content: dict[str, Any] = {
@@ -73,6 +78,8 @@ def problem(
         content["errors"] = errors
     if gateway:
         content["gateway"] = gateway
+    if records:
+        content["records"] = records
     headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", PROBLEM_MEDIA_TYPE.encode()),)
     if kind.try_again:
         headers += ((b"retry-after", b"%d" % RETRY_AFTER_S),)
@@ -88,12 +95,20 @@ def problem_of(error: Exception) -> ProblemAnswer | None:
     if isinstance(error, core.BrokerError):
         hint = HTTP_HINT.get(type(error))
         gateway = error.gateway if isinstance(error, core.LockHeldElsewhere) else None
-        return problem(CORE_ERRORS[type(error)], f"{error}: {hint}" if hint else str(error), gateway=gateway)
+        records = _places(error.places) if isinstance(error, core.PartlyAppended) else None
+        detail = f"{error}: {hint}" if hint else str(error)
+        return problem(CORE_ERRORS[type(error)], detail, gateway=gateway, records=records)
     if isinstance(error, RequestRefused):
         return problem(error.kind, str(error), errors=error.errors)
     if isinstance(error, ValidationError):
         return problem_of(invalid_body(error.errors(include_url=False, include_input=False)))
     return None
+
+
+def _places(places: Sequence[tuple[int, int, int] | None]) -> list[dict[str, int] | None]:
+    """Show the places of those records that were appended as an answer to a produce does."""
+    names = ("partition", "offset", "timestamp")
+    return [None if place is None else dict(zip(names, place, strict=True)) for place in places]
 
 
 def internal_error() -> ProblemAnswer:

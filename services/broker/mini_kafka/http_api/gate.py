@@ -15,7 +15,8 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mini_kafka.core.errors import ClusterUnavailable
+from mini_kafka.core.errors import BrokerError, BrokerStopping, ClusterUnavailable
+from mini_kafka.engine import call_time
 from mini_kafka.engine.port import Engine
 from mini_kafka.http_api.access import SAFE_METHODS, AccessPolicy, Head, read_head
 from mini_kafka.http_api.aside import INLINE_BODY_BYTES, aside
@@ -66,6 +67,7 @@ class Gate:
         if scope["type"] != "http":
             return
         begun, route = perf_counter(), UNMATCHED
+        call_time.begin()
         try:
             is_head = scope["method"] == "HEAD"
             if is_head:  # a GET whose answer's body the server leaves out
@@ -97,7 +99,7 @@ class Gate:
                 await _answer_hot(answer, scope, send)
         except ClientGone:
             self._count(scope, route, CLIENT_GONE, begun)
-        except Exception as error:  # noqa: BLE001 - the last place where a refusal or a bug can be answered
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the last place where a refusal or a bug can be answered
             await self._refuse(error, scope, route, begun, send)
 
     def _check_head(self, scope: Scope) -> Head:
@@ -142,13 +144,17 @@ class Gate:
 
         try:
             await app(scope, receive, send_with_headers)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             if not is_answered:
                 raise
-            if not isinstance(error, ClientGone):
+            if isinstance(error, BrokerError | asyncio.CancelledError):
+                _log_cut(error, scope)
+            elif not isinstance(error, ClientGone):
                 _log_bug(error, scope)
 
-    async def _refuse(self, error: Exception, scope: Scope, route: str, begun: float, send: Send) -> None:
+    async def _refuse(self, error: BaseException, scope: Scope, route: str, begun: float, send: Send) -> None:
+        """Answer a refusal, a bug, or that the server has stopped and waits no longer, for which it cancels calls."""
+        error = error if isinstance(error, Exception) else BrokerStopping()
         answer = problem_of(error)
         if answer is None:
             _log_bug(error, scope)
@@ -201,6 +207,16 @@ def _log_request(scope: Scope, method: str, route: str, status: int, seconds: fl
     }  # fmt: skip
     logger.debug("%(method)s %(route)s %(status)d in %(duration_ms).3f ms, request %(request_id)s of %(client)s",
                  facts, extra=facts)  # fmt: skip
+
+
+def _log_cut(error: BaseException, scope: Scope) -> None:
+    """Say of an answer that has begun why it is not whole: its client can only be left without the rest."""
+    reason = error if isinstance(error, BrokerError) else BrokerStopping()
+    facts = {"method": scope["method"], "path": scope["path"], "request_id": request_id_of(scope)}
+    logger.warning(
+        "the answer to %s %s, request %s, is cut short: %s",
+        facts["method"], facts["path"], facts["request_id"], reason, extra=facts,
+    )  # fmt: skip
 
 
 def _log_bug(error: Exception, scope: Scope) -> None:

@@ -81,7 +81,7 @@ class HttpServer:
             await self._main_loop
         for connection in self._guarded():
             connection.end_unfinished()
-        insisting = asyncio.get_running_loop().call_later(GRACEFUL_STOP_S * 0.8, self._abort_all)
+        insisting = asyncio.get_running_loop().call_later(GRACEFUL_STOP_S * 0.8, self._abort_unread)
         await self._server.shutdown(sockets=[self._socket])
         insisting.cancel()
 
@@ -89,7 +89,8 @@ class HttpServer:
         connections = self._server.server_state.connections
         return [connection for connection in connections if isinstance(connection, GuardedHttpProtocol)]
 
-    def _abort_all(self) -> None:
-        """End connections whose clients do not read their answers: uvicorn would report their requests as bugs."""
+    def _abort_unread(self) -> None:
+        """End connections whose clients do not read their answers; other calls are told when their time is over."""
         for connection in self._guarded():
-            connection.transport.abort()
+            if connection.transport.get_write_buffer_size():
+                connection.transport.abort()

@@ -1,17 +1,20 @@
 """Answers that go on: records as they are appended, for as long as the client listens.
 
 A stream reads as any other reader does, and keeps nothing but its place. A client that is slow holds up its own
-stream only; what retention drops before it was sent is named, with the place where the stream goes on. Streams end
-when the broker stops or the client goes.
+stream only; what retention drops before it was sent is named, with the place where the stream goes on. While a
+gateway's cluster is away a stream goes on, and says why nothing comes. Streams end when the broker stops or the client
+goes.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from mini_kafka.core.errors import OffsetOutOfRange, UnknownPartition, UnknownTopic
+from mini_kafka.core.errors import BrokerStopping, ClusterUnavailable, OffsetOutOfRange, UnknownPartition, UnknownTopic
+from mini_kafka.engine import call_time
 from mini_kafka.engine.port import Read, ReadRecord, TopicDescription
 from mini_kafka.http_api.bounds import Held
 from mini_kafka.http_api.call import Call
@@ -23,6 +26,8 @@ HEARTBEAT_MS = 15_000
 """How often a silent stream says that it is alive: proxies end connections that are silent for half a minute."""
 RECORDS_AT_ONCE = 500
 BYTES_AT_ONCE = 256 * 1024
+TRY_AGAIN_S = 0.5
+"""How soon a cluster that does not answer is asked again; it may say so at once."""
 TOKEN_WORK = 5_000
 """Partitions times records of one piece: each event has a token of all partitions."""
 
@@ -49,41 +54,58 @@ class Missed:
     end_offset: int
 
 
-async def follow(call: Call, topic: TopicDescription, start: Start) -> AsyncIterator[Read | list[Missed]]:
-    """Read on and on: what was found, or nothing for `HEARTBEAT_MS`, or what was missed."""
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Nothing can be read for now."""
+
+    reason: str
+
+
+async def follow(call: Call, topic: TopicDescription, start: Start) -> AsyncIterator[Read | list[Missed] | Away]:
+    """Read on and on: what was found, or nothing for `HEARTBEAT_MS`, or what was missed, or why nothing is read.
+
+    Raises:
+        ClusterRefused: the cluster does not let anybody read any more.
+    """
     positions: Mapping[int, int] = start.positions
-    width = len(topic.partitions) if start.partition is None else 1
     while not call.engine.closed:
+        call_time.begin()
         try:
-            found = await call.engine.read(
-                call.caller,
-                topic.name,
-                positions,
-                partition=start.partition,
-                max_records=max(1, min(RECORDS_AT_ONCE, TOKEN_WORK // width)),
-                max_bytes=BYTES_AT_ONCE,
-                wait_ms=HEARTBEAT_MS,
-            )
+            found = await _next(call, topic, positions, start.partition)
+        except ClusterUnavailable as error:
+            yield Away(str(error))
+            await asyncio.sleep(TRY_AGAIN_S)
+            continue
+        except (UnknownTopic, UnknownPartition, BrokerStopping):
+            return  # it was deleted, and perhaps made again with fewer partitions; or all ends
+        if isinstance(found, Read):
             if found.topic_id != topic.topic_id:
                 return
-        except (UnknownTopic, UnknownPartition):
-            return  # it was deleted, and perhaps made again with fewer partitions
-        except OffsetOutOfRange:
-            missed = await _missed(call, topic, positions, start.partition)
-            if not missed:
-                return
-            positions = {**positions, **{each.partition: each.end_offset for each in missed}}
-            yield missed
-        else:
             positions = found.positions
-            yield found
+        elif found:
+            positions = {**positions, **{each.partition: each.end_offset for each in found}}
+        else:
+            return
+        yield found
 
 
-async def _missed(
+async def _next(
     call: Call, topic: TopicDescription, positions: Mapping[int, int], partition: int | None
-) -> list[Missed]:
-    """Find the partitions whose log starts after the place that was to be read."""
-    now = await call.engine.describe_topic(call.caller, topic.name)
+) -> Read | list[Missed]:
+    """Read the next records, or find the partitions whose log starts after the place that was to be read."""
+    width = len(topic.partitions) if partition is None else 1
+    try:
+        return await call.engine.read(
+            call.caller,
+            topic.name,
+            positions,
+            partition=partition,
+            max_records=max(1, min(RECORDS_AT_ONCE, TOKEN_WORK // width)),
+            max_bytes=BYTES_AT_ONCE,
+            wait_ms=HEARTBEAT_MS,
+        )
+    except OffsetOutOfRange:
+        now = await call.engine.describe_topic(call.caller, topic.name)
     starts = {bounds.partition: bounds.log_start_offset for bounds in now.partitions}
     if now.topic_id != topic.topic_id:
         return []
@@ -99,6 +121,8 @@ async def as_lines(call: Call, topic: TopicDescription, start: Start, show_as: S
     async for found in follow(call, topic, start):
         if isinstance(found, Read):
             yield json_lines(found.records, show_as) or b"\n"
+        elif isinstance(found, Away):
+            yield b"\n"
         else:
             for missed in found:
                 yield b'{"missed":{"partition":%d,"base_offset":%d,"end_offset":%d}}\n' % (
@@ -133,6 +157,8 @@ async def as_events(call: Call, topic: TopicDescription, start: Start, show_as: 
                 at.setdefault(partition, _first_offset(found, partition))
             yield b"".join(map(advance, found.records)) or b": nothing new\n\n"
             at.update(found.positions)
+        elif isinstance(found, Away):
+            yield b": %s\n\n" % " ".join(found.reason.split()).encode()
         else:
             at.update({missed.partition: missed.end_offset for missed in found})
             yield b"".join(

@@ -287,6 +287,47 @@ def test_a_bug_is_answered_without_details_and_logged_with_its_traceback(caplog:
     assert "Traceback" in caplog.text
 
 
+async def cut(gate: Gate, path: str) -> Answer:
+    """Ask, and let the server end its patience."""
+    answer = Answer()
+    task = asyncio.ensure_future(Client(gate).ask("GET", path, answer=answer))
+    await settle()
+    task.cancel()
+    await task
+    return answer
+
+
+def test_a_call_that_is_cut_when_the_broker_stops_is_told_so_and_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    async def waiting(call: object) -> None:
+        await asyncio.Event().wait()
+
+    async def run() -> Answer:
+        gate = Gate(MemoryEngine(EngineConfig(memory_limit=1 << 20)), AccessPolicy(()), Bounds(HttpLimits(1000, 1000)))
+        await gate.load(lambda: (gate, {("GET", "/slow"): HotRoute(waiting)}))
+        return await cut(gate, "/slow")
+
+    answer = asyncio.run(run())
+    assert (answer.status, answer.json()["code"]) == (503, "BROKER_NOT_AVAILABLE")
+    assert answer.headers["retry-after"] == "1"
+    assert "Traceback" not in caplog.text
+
+
+def test_a_call_that_is_cut_within_its_answer_leaves_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def begin(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.Event().wait()
+
+    async def run() -> Answer:
+        gate = Gate(MemoryEngine(EngineConfig(memory_limit=1 << 20)), AccessPolicy(()), Bounds(HttpLimits(1000, 1000)))
+        await gate.load(lambda: (begin, {}))
+        return await cut(gate, "/endless")
+
+    assert (asyncio.run(run())).body == b""
+    [line] = caplog.records
+    assert "GET /endless" in line.getMessage()
+    assert line.exc_info is None
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [

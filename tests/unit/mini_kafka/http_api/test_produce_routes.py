@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mini_kafka.core.errors import PartlyAppended
 from tests.support.asgi import JSON
 from tests.support.broker import Broker, tell
 from tests.support.clock import ManualClock
@@ -291,5 +292,20 @@ def test_what_was_read_can_be_produced_to_another_topic_as_it_is() -> None:
         assert (await it.post("/v1/topics/copy/records", {"records": read.json()["records"]})).status == 200
         assert (await it.get("/v1/topics/copy/records")).json()["records"] == read.json()["records"]
         assert json.loads(read.body)["up_to_date"] is True
+
+    tell(story)
+
+
+def test_records_that_a_cluster_took_in_part_are_502_with_the_places_of_those_that_it_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story(it: Broker) -> None:
+        async def partly(*_: object, **__: object) -> None:
+            raise PartlyAppended([(1, 7, NOW), None], "timed out")
+
+        monkeypatch.setattr(it.engine, "produce", partly)
+        answer = await it.post(PATH, [{"value": "a"}, {"value": "b"}])
+        assert (answer.status, answer.json()["code"]) == (502, "PARTLY_APPENDED")
+        assert answer.json()["records"] == [{"partition": 1, "offset": 7, "timestamp": NOW}, None]
 
     tell(story)

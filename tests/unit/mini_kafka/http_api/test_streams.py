@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mini_kafka.core.errors import BrokerError, BrokerStopping, ClusterRefused, ClusterUnavailable
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.port import Caller, Engine
+from mini_kafka.http_api import streams
 from mini_kafka.http_api.access import Head
 from mini_kafka.http_api.bounds import Bounds, HttpLimits
 from mini_kafka.http_api.call import Call
@@ -333,3 +335,66 @@ def test_a_stream_ends_when_its_topic_was_made_again_while_its_reader_was_slow(p
         assert [piece async for piece in lines] == []
 
     tell(story)
+
+
+def fail_reads(it: Broker, monkeypatch: pytest.MonkeyPatch, *errors: BrokerError) -> None:
+    """Let reads of an engine fail, one after the other, and then work again."""
+    read, left = it.engine.read, list(errors)
+
+    async def failing(*args: Any, **options: Any) -> Any:
+        if left:
+            raise left.pop(0)
+        return await read(*args, **options)
+
+    monkeypatch.setattr(it.engine, "read", failing)
+    monkeypatch.setattr(streams, "TRY_AGAIN_S", 0)
+
+
+@pytest.mark.parametrize(("query", "media_type"), FORMS)
+def test_a_stream_outlasts_a_cluster_that_is_away(
+    query: str, media_type: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(it: Broker) -> None:
+        await have(it)
+        await add(it, "a")
+        fail_reads(it, monkeypatch, ClusterUnavailable("no leader"), ClusterUnavailable("no leader"))
+        listener, task = await listening(it, query, ("accept", media_type))
+        await settle()
+        assert b"a" in listener.answer.body
+        assert (b": the Kafka cluster is not available: no leader\n\n" in listener.answer.body) is (
+            media_type == "text/event-stream"
+        )
+        assert not task.done()
+        assert caplog.text == ""
+
+    tell(story)
+
+
+@pytest.mark.parametrize(("query", "media_type"), FORMS)
+def test_a_stream_whose_read_is_cut_by_the_end_of_the_broker_ends(
+    query: str, media_type: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(it: Broker) -> None:
+        await have(it)
+        fail_reads(it, monkeypatch, BrokerStopping())
+        _, task = await listening(it, query, ("accept", media_type))
+        await outcome(task)
+        assert caplog.text == ""
+
+    tell(story)
+
+
+def test_a_stream_that_is_refused_on_its_way_ends_with_a_line_in_the_log_and_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(it: Broker) -> None:
+        await have(it)
+        fail_reads(it, monkeypatch, ClusterRefused("not authorized"))
+        _, task = await listening(it)
+        await outcome(task)
+        assert streams_of(it) == 0
+
+    tell(story)
+    [line] = caplog.records
+    assert "not authorized" in line.getMessage()
+    assert line.exc_info is None

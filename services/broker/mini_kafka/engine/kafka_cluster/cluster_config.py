@@ -24,6 +24,8 @@ MAX_RECORD_BYTES = 100_000_000
 RECONNECT_MS = 100
 RECONNECT_MAX_MS = 1000
 """So soon, and at least so often, a node that is away is tried again: librdkafka's 10 s would heal late."""
+MAX_SOCKET_TIMEOUT_MS = 300_000
+"""The longest that librdkafka takes; a question itself may take longer."""
 READER_QUEUE_KB = 4096
 READER_FETCH_BYTES = 262_144
 READER_FETCH_WAIT_MS = 5
@@ -36,6 +38,8 @@ SHARED_GROUPS = 100
 SHARE_IDLE_MS = 10_000
 """How long nobody asks for a group's records before the gateway leaves it to the others."""
 
+QUESTION_PART = 0.95
+"""The part of a call's time that each of its questions may take: if it is the only one, there is time to say why."""
 METADATA_MS = 3000
 """So late an admin client learns of another controller, and of nodes that came or went."""
 
@@ -75,9 +79,14 @@ class ClusterConfig:
     share_idle_ms: int = SHARE_IDLE_MS
 
     @property
-    def timeout_s(self) -> float:
-        """The time within which every call is answered, in seconds."""
+    def call_s(self) -> float:
+        """The time within which every call is answered, in seconds, beside what it waits for records."""
         return self.timeout_ms / 1000
+
+    @property
+    def timeout_s(self) -> float:
+        """The time that one question to the cluster may take, in seconds."""
+        return self.call_s * QUESTION_PART
 
 
 def client_config(config: ClusterConfig) -> LibrdkafkaConfig:
@@ -85,7 +94,7 @@ def client_config(config: ClusterConfig) -> LibrdkafkaConfig:
     return {
         "bootstrap.servers": ",".join(config.bootstrap_servers),
         "client.id": CLIENT_ID,
-        "socket.timeout.ms": max(1000, config.timeout_ms),
+        "socket.timeout.ms": min(max(1000, config.timeout_ms), MAX_SOCKET_TIMEOUT_MS),
         "socket.connection.setup.timeout.ms": max(1000, config.timeout_ms),
         "reconnect.backoff.ms": RECONNECT_MS,
         "reconnect.backoff.max.ms": RECONNECT_MAX_MS,
@@ -110,7 +119,7 @@ def producer_config(config: ClusterConfig, batch_bytes: int = BATCH_BYTES) -> Li
         "linger.ms": 0,
         "batch.size": batch_bytes,
         "message.max.bytes": MAX_RECORD_BYTES,
-        "message.timeout.ms": config.timeout_ms,
+        "message.timeout.ms": round(config.timeout_s * 1000),
         "queue.buffering.max.messages": 0,
         "queue.buffering.max.kbytes": 2**31 - 1,
         "topic.metadata.propagation.max.ms": min(5000, config.timeout_ms),

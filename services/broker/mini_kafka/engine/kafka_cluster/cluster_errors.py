@@ -64,9 +64,14 @@ AWAY = (
     KafkaError.INVALID_REPLICATION_FACTOR,
     KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.UNKNOWN_PRODUCER_ID, KafkaError.INVALID_PRODUCER_EPOCH,
     KafkaError.INVALID_PRODUCER_ID_MAPPING,
+    KafkaError.INVALID_MSG, KafkaError.CONCURRENT_TRANSACTIONS, KafkaError.FETCH_SESSION_ID_NOT_FOUND,
+    KafkaError.INVALID_FETCH_SESSION_EPOCH, KafkaError.LISTENER_NOT_FOUND, KafkaError.PREFERRED_LEADER_NOT_AVAILABLE,
+    KafkaError.ELIGIBLE_LEADERS_NOT_AVAILABLE, KafkaError.UNSTABLE_OFFSET_COMMIT, KafkaError.INCONSISTENT_TOPIC_ID,
+    KafkaError._DESTROY_BROKER, KafkaError._NODE_UPDATE, KafkaError._INTR, KafkaError._ISR_INSUFF,
+    KafkaError._UNKNOWN_BROKER, KafkaError._OUTDATED,
 )  # fmt: skip
 """What passes by itself: nodes that are away, move their work, or do not let us in yet; a producer that is to be made
-anew."""
+anew. Of Kafka's codes all that its own clients try again (their `RetriableException`, 4.3.1) and a gateway can get."""
 
 DENIED = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED,

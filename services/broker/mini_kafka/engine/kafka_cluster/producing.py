@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError
 from mini_kafka.core import record_batch
 from mini_kafka.core.errors import (
     BrokerError,
+    BrokerStopping,
     ClusterUnavailable,
     InvalidRecord,
     PartlyAppended,
@@ -68,6 +69,7 @@ class Producing:
         self._keyless_turns: dict[str, int] = {}
         self._queued_bytes = 0
         self._on_their_way: set[asyncio.Future[None]] = set()
+        self._closed = False
 
     async def produce(
         self, name: str, records: Sequence[NewRecord], *, create: bool, now_ms: int
@@ -78,6 +80,7 @@ class Producing:
             UnknownTopic, InvalidTopic, InvalidRecord, RecordTooLarge, ProduceQueueFull: nothing was appended.
             PartlyAppended: some were, and it says which.
             ClusterUnavailable, ClusterRefused: none was, as far as anybody knows.
+            BrokerStopping: it is too late to send any.
         """
         shape = await self._topics.shape(name, create=create)
         if not records:
@@ -97,7 +100,8 @@ class Producing:
         return self._queued_bytes
 
     async def close(self) -> None:
-        """Wait a little for what is on its way, and let the rest fail."""
+        """Send nothing more, wait a little for what is on its way, and let the rest fail."""
+        self._closed = True
         if self._on_their_way:
             await asyncio.wait(self._on_their_way, timeout=CLOSE_S)
         for producer in self._producers.values():
@@ -129,6 +133,8 @@ class Producing:
         self, shape: Shape, records: Sequence[NewRecord], places: Sequence[int], now_ms: int, size: int
     ) -> Sequence[Outcome]:
         producer = await self._producer_for(shape)
+        if self._closed:
+            raise BrokerStopping
         delivery = Delivery(len(records))
         self._queued_bytes += size
 
@@ -178,8 +184,13 @@ class Producing:
         refusal = _refusal(shape, records, failed)
         if len(failed) == len(records):
             raise refusal
-        appended = [index for index in range(len(records)) if index not in failed]
-        raise PartlyAppended(appended, sorted(failed), str(refusal))
+        raise PartlyAppended(
+            [
+                None if isinstance(outcome, KafkaError) else (place, *outcome)
+                for place, outcome in zip(places, outcomes, strict=True)
+            ],
+            str(refusal),
+        )
 
 
 def _check(shape: Shape, records: Sequence[NewRecord], now_ms: int) -> None:

@@ -190,7 +190,7 @@ class SharedGroups:
             group = self._groups.get(name) or await self._join(name)
             group.topics |= {topic: GroupTopic(topic, topic_id) for topic, topic_id in found.items()}
             group.membership.subscribe(sorted(group.topics))
-        patience = self._waiters.poll(self._config.timeout_ms)
+        patience = self._waiters.poll(round(self._config.timeout_s * 1000))
         while self._is_waiting(group, topics):
             if not await patience.news([name]) and self._is_waiting(group, topics):
                 reason = self._connection.trouble or "the group is long in giving this gateway its partitions"

@@ -23,7 +23,22 @@ from mini_kafka.engine.kafka_cluster.cluster_errors import (
     of_exception,
     translated,
 )
+from mini_kafka.http_api.errors import problem_of
 
+RETRIABLE = {
+    2, 3, 5, 6, 7, 9, 13, 14, 15, 16, 19, 20, 41, 51, 56, 70, 71, 72, 74, 75, 78, 80, 83, 84, 88, 89, 100, 103, 106,
+    122, 123, 133,
+}  # fmt: skip
+"""The codes whose exception is a RetriableException in Apache Kafka's Java client 4.3.1."""
+OTHERWISE = {
+    3: UnknownTopic,
+    100: UnknownTopic,
+    84: ClusterRefused,  # elections of leaders, fetch sessions and share sessions are none of a gateway's requests
+    106: ClusterRefused,
+    122: ClusterRefused,
+    123: ClusterRefused,
+    133: ClusterRefused,
+}
 CODES = sorted({value for value in vars(KafkaError).values() if isinstance(value, int) and value != 0})
 
 
@@ -43,6 +58,20 @@ def test_what_passes_by_itself_may_be_tried_again_and_says_why(code: int) -> Non
     refusal = translated(KafkaError(code, "connection refused"))
     assert isinstance(refusal, ClusterUnavailable)
     assert "connection refused" in str(refusal)
+
+
+@pytest.mark.parametrize("code", sorted(RETRIABLE))
+def test_what_kafkas_own_client_tries_again_is_503_unless_it_has_a_name_or_cannot_come(code: int) -> None:
+    kind = type(translated(KafkaError(code, "no"), "orders"))
+    assert kind is OTHERWISE.get(code, ClusterUnavailable)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_is_an_answer_of_the_http_api_and_never_a_bug(code: int) -> None:
+    answer = problem_of(of_exception(KafkaException(KafkaError(code, "no")), "orders"))
+    assert answer is not None
+    assert int(answer.status) != 500
+    assert (b"retry-after", b"1") in answer.headers or int(answer.status) != 503
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ async def test_where_the_cluster_took_some_records_the_error_names_them_and_the_
     bench.producer.deliver([(0, 50), (1, 50), lost, (2, 50), lost])
     with pytest.raises(PartlyAppended, match=r"0-1, 3 were appended; 2, 4 were not, or nobody can tell") as refusal:
         await task
-    assert (list(refusal.value.appended), list(refusal.value.others)) == ([0, 1, 3], [2, 4])
+    assert refusal.value.places == [(0, 0, 50), (0, 1, 50), None, (0, 2, 50), None]
     assert bench.nobody.forgotten == ["t"]
 
 
