@@ -131,7 +131,7 @@ class PooledReader:
             if message.error() is not None:
                 self._hear(message, order, behind)
                 continue
-            bytes_of_it = len(message) + len(message.key() or b"")
+            bytes_of_it = size_of(message)
             if count and size + bytes_of_it > order.max_bytes:
                 self._ahead.appendleft(message)
                 break
@@ -181,7 +181,7 @@ def records_of(partition: int, messages: Sequence[Message]) -> list[ReadRecord]:
         [message.value() for message in messages],
     ]
     try:
-        columns.append([tuple(message.headers() or ()) for message in messages])
+        columns.append([tuple(_headers_of(message)) for message in messages])
     except UnicodeDecodeError:
         return [record_of(message)[0] for message in messages]
     return rows(ReadRecord, repeat(partition), rows(Record, *columns))
@@ -190,14 +190,32 @@ def records_of(partition: int, messages: Sequence[Message]) -> list[ReadRecord]:
 def record_of(message: Message) -> tuple[ReadRecord, int]:
     """Read a message as a record, and count its bytes."""
     partition, offset, timestamp_ms = message.partition() or 0, message.offset() or 0, message.timestamp()[1]
-    key, value = message.key(), message.value()
-    size = len(key or b"") + len(value or b"")
+    record: Record | UnreadableRecord
     try:
-        headers: Sequence[tuple[str, bytes | None]] = message.headers() or ()  # type: ignore[assignment]
+        headers = tuple(_headers_of(message))
     except UnicodeDecodeError:
-        reason = "the name of a header is not UTF-8"
-        return ReadRecord(partition, UnreadableRecord(offset, timestamp_ms, reason)), size
+        record = UnreadableRecord(offset, timestamp_ms, "the name of a header is not UTF-8")
+    else:
+        record = Record(offset, timestamp_ms, message.key(), message.value(), headers)
+    return ReadRecord(partition, record), size_of(message)
+
+
+def size_of(message: Message) -> int:
+    """Count the bytes of a message's key, value and headers, as far as they can be read."""
+    size = len(message) + len(message.key() or b"")
+    try:
+        headers = _headers_of(message)
+    except UnicodeDecodeError:
+        return size
     for name, content in headers:
         size += len(name) + len(content or b"")
-    record = Record(offset, timestamp_ms, key, value, tuple(headers))
-    return ReadRecord(partition, record), size
+    return size
+
+
+def _headers_of(message: Message) -> Sequence[tuple[str, bytes | None]]:
+    """Give a message's headers.
+
+    Raises:
+        UnicodeDecodeError: the name of one is not UTF-8.
+    """
+    return message.headers() or ()  # type: ignore[return-value]
