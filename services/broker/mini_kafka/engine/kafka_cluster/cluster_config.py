@@ -26,6 +26,8 @@ RECONNECT_MAX_MS = 1000
 """So soon, and at least so often, a node that is away is tried again: librdkafka's 10 s would heal late."""
 MAX_SOCKET_TIMEOUT_MS = 300_000
 """The longest that librdkafka takes; a question itself may take longer."""
+LINGER_MS = 5
+"""How long records may wait for those behind them, where the flush that follows each call does not come sooner."""
 READER_QUEUE_KB = 4096
 READER_FETCH_BYTES = 262_144
 READER_FETCH_WAIT_MS = 5
@@ -116,7 +118,7 @@ def producer_config(config: ClusterConfig, batch_bytes: int = BATCH_BYTES) -> Li
     return client_config(config) | {
         "enable.idempotence": True,
         "acks": "all",
-        "linger.ms": 0,
+        "linger.ms": LINGER_MS,
         "batch.size": batch_bytes,
         "message.max.bytes": MAX_RECORD_BYTES,
         "message.timeout.ms": round(config.timeout_s * 1000),

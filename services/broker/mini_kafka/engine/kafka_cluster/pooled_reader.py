@@ -182,7 +182,7 @@ def records_of(partition: int, messages: Sequence[Message]) -> list[ReadRecord]:
         [message.value() for message in messages],
     ]
     try:
-        columns.append([tuple(message.headers() or ()) for message in messages])
+        columns.append([tuple(_headers_of(message)) for message in messages])
     except UnicodeDecodeError:
         return [record_of(message) for message in messages]
     return rows(ReadRecord, repeat(partition), rows(Record, *columns))
@@ -192,18 +192,26 @@ def record_of(message: Message) -> ReadRecord:
     """Read a message as a record."""
     partition, offset, timestamp_ms = message.partition() or 0, message.offset() or 0, message.timestamp()[1]
     try:
-        headers: Sequence[tuple[str, bytes | None]] = message.headers() or ()  # type: ignore[assignment]
+        headers = tuple(_headers_of(message))
     except UnicodeDecodeError:
         reason = "the name of a header is not UTF-8"
         return ReadRecord(partition, UnreadableRecord(offset, timestamp_ms, reason))
-    return ReadRecord(partition, Record(offset, timestamp_ms, message.key(), message.value(), tuple(headers)))
+    return ReadRecord(partition, Record(offset, timestamp_ms, message.key(), message.value(), headers))
 
 
 def size_of(message: Message) -> int:
-    """Count the bytes of a message's key, value and headers; headers that cannot be read count nothing."""
+    """Count the bytes of a message's key, value and headers, as far as they can be read."""
     size = len(message) + len(message.key() or b"")
     with suppress(UnicodeDecodeError):
-        headers: Sequence[tuple[str, bytes | None]] = message.headers() or ()  # type: ignore[assignment]
-        for name, content in headers:
+        for name, content in _headers_of(message):
             size += len(name) + len(content or b"")
     return size
+
+
+def _headers_of(message: Message) -> Sequence[tuple[str, bytes | None]]:
+    """Give a message's headers.
+
+    Raises:
+        UnicodeDecodeError: the name of one is not UTF-8.
+    """
+    return message.headers() or ()  # type: ignore[return-value]

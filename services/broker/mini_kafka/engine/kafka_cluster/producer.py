@@ -1,7 +1,8 @@
-"""One idempotent producer, and the thread that hears what became of its records.
+"""One idempotent producer, and the thread that lets its records go and hears what became of them.
 
-What the thread hears within one poll comes to the loop at once, not record by record. Decides nothing about records:
-`producing` does.
+A call's records are handed over one by one, and librdkafka would send the first of them at once, alone. So it lingers,
+and the thread ends that with a flush when all are there: they go in few requests, and nobody waits for the linger.
+Decides nothing about records: `producing` does.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from mini_kafka.engine.kafka_cluster.cluster_errors import AWAY, ENDED_WITH_PROD
 from mini_kafka.engine.kafka_cluster.connection import librdkafka_logger
 
 POLL_S = 0.2
-"""How long the thread sleeps at most when nothing is delivered: so late it notices that it is to end."""
+"""How long the thread sleeps at most when nothing is sent or delivered: so late it notices that it is to end."""
 
 ASK_AGAIN_S = 0.1
 
@@ -57,7 +58,7 @@ class RecordProducer:
         """Why it is dead, as far as librdkafka has said."""
         self._loop = asyncio.get_running_loop()
         self._ending = self._retiring = False
-        self._complete: list[Delivery] = []
+        self._handed_over = threading.Event()
         self._thread = threading.Thread(target=self._hear, name="deliveries", daemon=True)
         self._thread.start()
 
@@ -82,7 +83,8 @@ class RecordProducer:
                 reason = error.args[0] if isinstance(error, KafkaException) else KafkaError(QUEUE_FULL)
                 self._note_error(reason)
                 if delivery.arrive(index, self._told_of(reason)):
-                    self._tell([delivery])
+                    self._tell(delivery)
+        self._handed_over.set()
 
     def learn(self, topic: str, timeout_s: float) -> None:
         """Ask the cluster how many partitions a topic has, and block: a record for an unknown one would be refused.
@@ -129,13 +131,15 @@ class RecordProducer:
     def _hear(self) -> None:
         while not (self._ending or (self._retiring and not len(self._producer))):
             try:
-                self._producer.poll(POLL_S)
+                if self._handed_over.wait(POLL_S):
+                    self._handed_over.clear()
+                    while len(self._producer) and not self._ending:
+                        self._producer.flush(POLL_S)
+                self._producer.poll(0)  # errors and log lines
             except KafkaException as error:  # how librdkafka's Python class tells of the producer's own end (2.16)
                 self._note_error(error.args[0])
                 self.give_up()
-            if self._complete:
-                complete, self._complete = self._complete, []
-                self._tell(complete)
+                self._handed_over.set()  # what was given up is still to be heard of
 
     def _arrived(self, delivery: Delivery, index: int, error: KafkaError | None, message: Message) -> None:
         outcome: Outcome
@@ -145,14 +149,13 @@ class RecordProducer:
         else:
             outcome = message.offset() or 0, message.timestamp()[1]
         if delivery.arrive(index, outcome):
-            self._complete.append(delivery)
+            self._tell(delivery)
 
-    def _tell(self, complete: list[Delivery]) -> None:
+    def _tell(self, delivery: Delivery) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_finish, complete)
+            self._loop.call_soon_threadsafe(_finish, delivery)
 
 
-def _finish(complete: list[Delivery]) -> None:
-    for delivery in complete:
-        if not delivery.done.done():
-            delivery.done.set_result(None)
+def _finish(delivery: Delivery) -> None:
+    if not delivery.done.done():
+        delivery.done.set_result(None)

@@ -9,6 +9,7 @@ through another, with a batch for each.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 from uuid import UUID
 
 from confluent_kafka import KafkaError
@@ -34,6 +35,7 @@ from mini_kafka.engine.kafka_cluster.topic_views import Shape, TopicViews
 from mini_kafka.engine.kafka_cluster.topics import ClusterTopics
 from mini_kafka.engine.port import Appended
 from mini_kafka.engine.record_checks import check_records
+from mini_kafka.engine.rows import rows
 from mini_kafka.engine.waiters import Waiters
 
 RECORDS_INLINE = 300
@@ -174,11 +176,7 @@ class Producing:
     ) -> Sequence[Appended]:
         failed = {index: outcome for index, outcome in enumerate(outcomes) if isinstance(outcome, KafkaError)}
         if not failed:
-            return [
-                Appended(place, *outcome)
-                for place, outcome in zip(places, outcomes, strict=True)
-                if not isinstance(outcome, KafkaError)
-            ]
+            return rows(Appended, places, *zip(*cast("Sequence[tuple[int, int]]", outcomes), strict=True))
         self._views.forget(shape.name)
         self._known.clear()
         refusal = _refusal(shape, records, failed)

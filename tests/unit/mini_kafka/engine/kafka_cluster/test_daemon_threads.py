@@ -16,6 +16,33 @@ async def test_work_is_done_on_a_thread_that_a_process_does_not_wait_for() -> No
     assert await DaemonThreads(1, "work").run(lambda: threading.current_thread().daemon)
 
 
+async def test_a_thread_that_is_free_does_the_next_piece_and_one_more_is_started_only_where_none_is() -> None:
+    threads, may_end = DaemonThreads(3, "work"), threading.Event()
+    one_after_another = {await threads.run(threading.get_ident) for _ in range(10)}
+    blocked = asyncio.create_task(threads.run(lambda: may_end.wait(TIMEOUT_S)))
+    await asyncio.sleep(0)
+    beside = {await threads.run(threading.get_ident) for _ in range(10)}
+    may_end.set()
+    assert await blocked
+    assert (len(one_after_another), len(beside), one_after_another & beside) == (1, 1, set())
+
+
+async def test_threads_end_with_their_last_piece_when_nothing_more_is_begun() -> None:
+    threads, may_end = DaemonThreads(2, "work"), threading.Event()
+
+    def work() -> threading.Thread:
+        assert may_end.wait(TIMEOUT_S)
+        return threading.current_thread()
+
+    pieces = [asyncio.create_task(threads.run(work)) for _ in range(2)]
+    await asyncio.sleep(0)
+    threads.close()
+    may_end.set()
+    for thread in await asyncio.gather(*pieces):
+        await asyncio.to_thread(thread.join, TIMEOUT_S)
+        assert not thread.is_alive()
+
+
 async def test_what_the_work_raises_is_raised() -> None:
     def work() -> None:
         raise LookupError("nothing there")

@@ -1,14 +1,16 @@
-"""A producer asks again where a connection has broken, and only there; and nobody waits for one that has ended."""
+"""A call's records are let go together and each is heard of; a question that a connection loses is asked again."""
 
 import asyncio
-from collections.abc import Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.kafka_cluster import producer as producing
+from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, producer_config
 from mini_kafka.engine.kafka_cluster.producer import Delivery, RecordProducer
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +89,8 @@ class Denied:
             self._purged.pop()(KafkaError(KafkaError._PURGE_QUEUE), None)
         return 0
 
+    flush = poll
+
 
 async def test_a_producer_that_the_cluster_lets_send_nothing_tells_why_and_leaves_nobody_waiting(
     monkeypatch: pytest.MonkeyPatch,
@@ -104,3 +108,104 @@ async def test_a_producer_that_the_cluster_lets_send_nothing_tells_why_and_leave
     codes = [outcome.code() for outcome in delivery.outcomes if isinstance(outcome, KafkaError)]
     assert codes == [KafkaError.CLUSTER_AUTHORIZATION_FAILED] * 2
     denied.close()
+
+
+class Lingering:
+    """Stands in for librdkafka's producer: what it was given stays with it until it is flushed."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.waiting: list[Callable[[KafkaError | None, Message], None]] = []
+        self.flushed: list[int] = []
+        self.may_flush, self.flushes = threading.Event(), threading.Event()
+        self.errors: dict[int, KafkaError] = {}
+
+    def __len__(self) -> int:
+        return len(self.waiting)
+
+    def produce(self, topic: str, value: bytes, key: bytes, partition: int, hear: Any, *, timestamp: int) -> None:
+        if value == b"full":
+            raise BufferError
+        self.waiting.append(hear)
+        self.flushes.wait(0.001)  # whoever flushes too early has the time to do it
+
+    def flush(self, _: float) -> None:
+        self.flushes.set()
+        self.flushed.append(len(self.waiting))
+        assert self.may_flush.wait(10)
+        for offset, hear in enumerate(self.waiting):
+            message = Message(topic="t", partition=0, offset=offset, timestamp=(1, 1000 + offset))
+            hear(self.errors.get(offset), message)
+        self.waiting.clear()
+
+    def poll(self, _: float) -> int:
+        return 0
+
+    def purge(self) -> None:
+        self.errors = dict.fromkeys(range(len(self.waiting)), KafkaError(KafkaError._PURGE_QUEUE))
+
+
+@pytest.fixture
+async def lingering(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RecordProducer]:
+    monkeypatch.setattr(producing, "Producer", Lingering)
+    monkeypatch.setattr(producing, "POLL_S", 0.001)
+    made = RecordProducer({})
+    yield made
+    made.close()
+    librdkafka(made).may_flush.set()
+
+
+def librdkafka(it: RecordProducer) -> Lingering:
+    inner = it._producer
+    assert isinstance(inner, Lingering)
+    return inner
+
+
+def send(it: RecordProducer, *values: bytes) -> Delivery:
+    delivery = Delivery(len(values))
+    it.send(delivery, "t", [NewRecord(value) for value in values], [0] * len(values), 50)
+    return delivery
+
+
+async def test_a_calls_records_are_let_go_at_once_and_together(lingering: RecordProducer) -> None:
+    librdkafka(lingering).may_flush.set()
+    delivery = send(lingering, *[b"x"] * 50)
+    async with asyncio.timeout(10):
+        await delivery.done
+    assert delivery.outcomes == [(offset, 1000 + offset) for offset in range(50)]
+    assert librdkafka(lingering).flushed == [50]
+
+
+async def test_librdkafka_leaves_a_call_the_time_to_hand_its_records_over() -> None:
+    assert producer_config(ClusterConfig(("a:1",)))["linger.ms"] > 1
+
+
+async def test_records_that_come_while_others_are_flushed_are_let_go_too(lingering: RecordProducer) -> None:
+    first, second = send(lingering, b"a"), send(lingering, b"b", b"c")
+    librdkafka(lingering).may_flush.set()
+    async with asyncio.timeout(10):
+        await asyncio.gather(first.done, second.done)
+        third = send(lingering, b"d")
+        await third.done
+
+
+async def test_a_record_that_is_not_taken_fails_beside_those_that_are(lingering: RecordProducer) -> None:
+    librdkafka(lingering).may_flush.set()
+    delivery = send(lingering, b"a", b"full")
+    async with asyncio.timeout(10):
+        await delivery.done
+    taken, refused = delivery.outcomes
+    assert taken == (0, 1000)
+    assert isinstance(refused, KafkaError)
+    alone = send(lingering, b"full")
+    async with asyncio.timeout(10):
+        await alone.done
+
+
+async def test_who_retires_hears_of_all_that_was_on_its_way_before_it_ends(lingering: RecordProducer) -> None:
+    delivery = send(lingering, b"a", b"b")
+    lingering.retire()
+    librdkafka(lingering).may_flush.set()
+    async with asyncio.timeout(10):
+        await delivery.done
+    await asyncio.to_thread(lingering._thread.join, 10)
+    assert not lingering._thread.is_alive()
