@@ -14,7 +14,7 @@ from tests.checker.history import History
 from tests.checker.http_clients import Answer, Ask, Lost
 from tests.checker.live_run import FINISH_SECONDS, LiveRun
 
-ROLES = (*["producer"] * 4, *["member"] * 3, "reader:orders", "reader:table", "follower:jobs")
+ROLES = (*["producer"] * 4, *["member"] * 3, "reader:orders", "reader:table", "follower:jobs", "consumer:orders")
 JOIN_S = 5.0
 """How long the gateways' members may take to part the partitions among them at first."""
 MOVE_S = 15.0

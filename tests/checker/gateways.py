@@ -4,10 +4,11 @@ Only a request that names a gateway goes to that one. A gateway that cannot reac
 part of a request was done: nobody knows what became of the rest, so either is as good as a lost answer.
 """
 
+import time
 from collections.abc import Iterator
 from random import Random
 
-from tests.checker.http_clients import CUT, Answer, Connection, Lost
+from tests.checker.http_clients import CUT, SECONDS, Answer, Connection, Lost
 
 NOBODY_KNOWS = {502, 503}
 
@@ -24,7 +25,12 @@ class Gateways:
 
     def ask(self, method: str, path: str, body: bytes = b"", **fields: str) -> Answer:
         """Send a request and take its whole answer."""
-        answer = self._choose(fields.get("Mini_Kafka_Gateway")).ask(method, path, body, **fields)
+        began = time.monotonic()
+        try:
+            answer = self._choose(fields.get("Mini_Kafka_Gateway")).ask(method, path, body, **fields)
+        finally:
+            took_s = time.monotonic() - began
+            assert took_s < SECONDS, f"{method} {path} was not answered within {SECONDS} s"
         if answer.status in NOBODY_KNOWS:
             raise Lost
         return answer

@@ -17,6 +17,8 @@ PARTITIONS = {"orders": 3, "jobs": 1, "table": 2}
 SHARED = ("orders", "jobs")
 COMPACTED = ("table",)
 GROUP = "workers"
+CONSUMER = "guide3"
+"""Who asks `/consume`; where a cluster keeps offsets in six partitions, its coordinator is the group's above."""
 KEYS = 8
 
 
@@ -41,7 +43,7 @@ class World:
     def expect(self, answer: Answer, *statuses: int) -> Any:
         """Give the answer's JSON; stop the worker at a status that nobody expects."""
         assert answer.status in statuses, f"{answer.status}: {answer.body[:2000]!r}"
-        return json.loads(answer.body) if answer.headers["content-type"].endswith("json") else None
+        return json.loads(answer.body) if answer.headers.get("content-type", "").endswith("json") else None
 
 
 def value_of(payload: str) -> str:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from tests.checker.gateways import Gateways, connect
 from tests.checker.http_clients import Connection
+from tests.checker.http_consumer import Consumer
 from tests.checker.http_member import Member
 from tests.checker.http_producer import Producer
 from tests.checker.http_reader import Follower, Reader
@@ -72,6 +73,8 @@ def http_worker(world: World, connection: Connection | Gateways, kind: str, topi
         return Producer(world)
     if kind == "member":
         return Member(world)
+    if kind == "consumer":
+        return Consumer(world, topic)
     return Follower(world, topic, connection.lines) if kind == "follower" else Reader(world, topic)
 
 

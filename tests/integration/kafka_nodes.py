@@ -1,6 +1,6 @@
 """The three Kafka nodes of docker-compose.kafka.yml, published for programs outside of its network; nothing else of it.
 
-A node has one more listener, with a port of the host, which it names to who comes that way.
+A node has one more listener, with a port of the host, which it names to who comes that way, and more time to start.
 """
 
 import uuid
@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient
+from kafka import KafkaAdminClient
 from testcontainers.compose import DockerCompose
 
 from tests.integration.deadlines import wait_until
@@ -21,7 +24,8 @@ _NODE = """
       KAFKA_LISTENERS: PLAINTEXT://:9092,CONTROLLER://:9093,HOST://:9094
       KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,HOST:PLAINTEXT
       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://{node}:9092,HOST://127.0.0.1:{port}
-    ports: ["127.0.0.1:{port}:9094"]"""
+    ports: ["127.0.0.1:{port}:9094"]
+    healthcheck: {{start_period: 110s}}"""
 
 
 class KafkaNodes(Cluster):
@@ -45,6 +49,26 @@ class KafkaNodes(Cluster):
     def start(self) -> None:
         """Start all, and wait until they are a cluster."""
         self.up(*NODES)
+
+    def controller(self) -> str:
+        """Find the node that leads the cluster's metadata now."""
+        admin = KafkaAdminClient(bootstrap_servers=self.addresses.split(","))
+        try:
+            [topic] = admin.describe_metadata_quorum()["topics"]
+            return NODES[topic["partitions"][0]["leader_id"] - 1]
+        finally:
+            admin.close()
+
+    def coordinator(self, group: str) -> str:
+        """Find the node that a group's members turn to."""
+        admin = AdminClient({"bootstrap.servers": self.addresses})
+        return NODES[admin.describe_consumer_groups([group])[group].result().coordinator.id - 1]
+
+    def leader(self, topic: str, partition: int) -> str:
+        """Find the node that takes a partition's records."""
+        admin = AdminClient({"bootstrap.servers": self.addresses})
+        found = admin.describe_topics(TopicCollection([topic]))[topic].result()
+        return NODES[found.partitions[partition].leader.id - 1]
 
     def kill(self, node: str) -> None:
         """End a node at once."""

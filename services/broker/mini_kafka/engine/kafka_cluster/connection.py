@@ -7,6 +7,7 @@ ours. What it raises becomes the core's errors here. Knows neither topics nor gr
 import asyncio
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -37,6 +38,8 @@ CHANGING = re.compile(
 """What differs between two of librdkafka's lines that say the same: how long it waited, and for how many requests."""
 THREADS = 4
 """For calls that block and have no future, such as the list of all topics."""
+LET_GO_S = 60.0
+"""How much longer than a call may take an admin client is kept that is asked no more: also a thread may wait for it."""
 NO_EPOCH = "0" * 16
 """The epoch while the cluster was never heard of."""
 
@@ -77,9 +80,8 @@ class Connection:
             KafkaException: librdkafka does not take the settings, such as a file that is not there.
         """
         self.config = config
-        told = admin_config(config) | {"error_cb": self._note_error}
-        self.admin = AdminClient(told, logger=librdkafka_logger)
-        self.changes = AdminClient(told, logger=librdkafka_logger)
+        self.admin = self._make_admin()
+        self.changes = self._make_admin()
         """For what changes topics: a node answers a connection's requests one after the other, and one that waits for
         a new controller would hold up all questions behind it."""
         self.brokers = 0
@@ -91,6 +93,15 @@ class Connection:
         self._threads = DaemonThreads(THREADS, "cluster")
         self._probe_thread = DaemonThreads(1, "probe")
         self._probing: asyncio.Task[None] | None = None
+
+    def _make_admin(self) -> AdminClient:
+        return AdminClient(admin_config(self.config) | {"error_cb": self._note_error}, logger=librdkafka_logger)
+
+    def renew(self) -> None:
+        """Ask with another admin client from now on, and let the old one go when whoever asked it has been told."""
+        old, self.admin = self.admin, self._make_admin()
+        end = threading.Thread(target=_end, args=(old,), name="old-admin", daemon=True)
+        asyncio.get_running_loop().call_later(self.config.timeout_s + LET_GO_S, end.start)
 
     def start(self) -> None:
         """Watch from now on whether the cluster is there."""
@@ -178,6 +189,12 @@ class Connection:
             with suppress(KafkaException):
                 return self.admin.list_topics(PROBED_TOPIC, timeout=timeout_s)
         return self.admin.list_topics(PROBED_TOPIC, timeout=timeout_s)
+
+
+def _end(admin: AdminClient) -> None:
+    """End a client of librdkafka, whoever may still refer to it, and wait for its threads."""
+    with admin:
+        pass
 
 
 async def settled(futures: "Iterable[Future[Any]]") -> None:

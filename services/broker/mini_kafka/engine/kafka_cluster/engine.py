@@ -101,7 +101,7 @@ class KafkaClusterEngine:
         self._pool = ReaderPool(config.readers, self._make_reader)
         self._reading = Reading(self._views, self._pool, self._watcher, self._waiters, timeout_s=config.timeout_s)
         offset_calls = Calls()
-        admin = self._group_admin = GroupAdmin(self._connection)
+        admin = self._group_admin = GroupAdmin(self._connection, LoopClock())
         self._shared = SharedGroups(
             self._connection, admin, self._waiters, LoopClock(), FeedReader(self._reading), offset_calls,
             self._views.ids_and_sizes, self._write_dead_letters,

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import confluent_kafka
 from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaError
@@ -22,25 +22,20 @@ from mini_kafka.core.errors import (
     InvalidGroupName,
 )
 from mini_kafka.core.offsets import TopicPartition
+from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.group_values import GroupMember
 from mini_kafka.engine.kafka_cluster.cluster_config import CLIENT_ID, reader_config
 from mini_kafka.engine.kafka_cluster.cluster_errors import is_moving, of_exception
 from mini_kafka.engine.kafka_cluster.committed_offsets import CommittedOffsets
 from mini_kafka.engine.kafka_cluster.connection import Connection, settled
 from mini_kafka.engine.kafka_cluster.group_marks import Committed, read_mark
+from mini_kafka.engine.kafka_cluster.open_questions import GIVEN_S, LOOK_S, OpenQuestions
 
 MOVING_S = 0.1
 """How soon a question is put again while a coordinator moves."""
 NO_GROUPS = tuple(f"{CLIENT_ID}-nobody-{number}" for number in range(12))
 """Names of one group more than librdkafka remembers coordinators of."""
 FORGET_S = 1.0
-OPEN_S = 3600.0
-"""How long librdkafka keeps a question that a coordinator has to answer: the longest that it can.
-
-It aborts the process where a question's own time is over and its coordinator is found after that (librdkafka issue
-4605, seen with 2.16). So the caller is told after the call's time, and librdkafka goes on: what was to be changed may
-still be changed when the coordinator is back, as with every answer that is lost.
-"""
 MAX_OPEN = 1000
 """Questions that librdkafka keeps at the same time."""
 AT_ONCE = 32
@@ -98,15 +93,18 @@ NOBODY = KafkaGroup("Dead")
 class GroupAdmin:
     """Asks the cluster about groups, and changes what is committed."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
         self._offsets = CommittedOffsets(reader_config(connection.config))
-        self._open: set[Future[Any]] = set()
+        self._clock = clock
+        self._given_up: list[CommittedOffsets] = []
+        self._open = OpenQuestions(clock, connection.config.timeout_s + LOOK_S, self._renew)
         self._forgetting: asyncio.Future[None] | None = None
 
     def close(self) -> None:
         """Ask no more for what is committed."""
-        self._offsets.close()
+        for offsets in (self._offsets, *self._given_up):
+            offsets.close()
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Ask about a group, and again while its coordinator moves to another node, as long as a call may take.
@@ -134,8 +132,16 @@ class GroupAdmin:
     async def _ask(self, future: "Future[T]", named: str = "") -> T:
         """Await an answer, and know of the question as long as librdkafka does."""
         self._open.add(future)
-        future.add_done_callback(self._open.discard)
         return await self._connection.ask(future, named)
+
+    def _renew(self) -> None:
+        """Give up the clients that have a question open for too long, when whoever asked them last has been told."""
+        self._connection.renew()
+        self._given_up.append(self._offsets)
+        self._offsets = CommittedOffsets(reader_config(self._connection.config))
+        self._clock.call_later(self._connection.config.timeout_ms, lambda: self._given_up.pop(0).close())
+        if self._forgetting is not None:
+            self._forgetting.cancel()
 
     async def _forget_coordinators(self) -> None:
         """Let librdkafka look for coordinators anew: it keeps one that has answered that it is none (seen with 2.16).
@@ -143,9 +149,11 @@ class GroupAdmin:
         It forgets no coordinator that is asked again and again, but remembers only those of the last few groups.
         """
         if self._forgetting is None or self._forgetting.done():
-            asked = self._connection.admin.describe_consumer_groups(list(NO_GROUPS), request_timeout=OPEN_S)
-            others = [self._offsets.ask(name, OPEN_S) for name in NO_GROUPS]
-            self._forgetting = asyncio.ensure_future(settled([*asked.values(), *others]))
+            asked = self._connection.admin.describe_consumer_groups(list(NO_GROUPS), request_timeout=GIVEN_S)
+            both = [*asked.values(), *(self._offsets.ask(name, GIVEN_S) for name in NO_GROUPS)]
+            for future in both:
+                self._open.add(future)
+            self._forgetting = asyncio.ensure_future(settled(both))
         await asyncio.wait([self._forgetting], timeout=FORGET_S)
 
     async def names(self) -> list[str]:
@@ -180,7 +188,7 @@ class GroupAdmin:
         return found
 
     async def _describe(self, names: list[str]) -> dict[str, KafkaGroup]:
-        asked = self._connection.admin.describe_consumer_groups(names, request_timeout=OPEN_S)
+        asked = self._connection.admin.describe_consumer_groups(names, request_timeout=GIVEN_S)
         found = {}
         for name, future in asked.items():
             try:
@@ -197,7 +205,7 @@ class GroupAdmin:
         """
         check_group_name(group)
         try:
-            found = await self._patiently(lambda: self._ask(self._offsets.ask(group, OPEN_S), group))
+            found = await self._patiently(lambda: self._ask(self._offsets.ask(group, GIVEN_S), group))
         except GroupNotFound:
             return {}
         return {
@@ -234,7 +242,7 @@ class GroupAdmin:
             for partition, (offset, mark) in offsets.items()
         ]
         [future] = self._connection.admin.alter_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=OPEN_S
+            [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=GIVEN_S
         ).values()
         answer = await self._ask(future, group)
         for one in answer.topic_partitions:
@@ -263,7 +271,7 @@ class GroupAdmin:
             raise
 
     async def _delete(self, group: str) -> None:
-        [future] = self._connection.admin.delete_consumer_groups([group], request_timeout=OPEN_S).values()
+        [future] = self._connection.admin.delete_consumer_groups([group], request_timeout=GIVEN_S).values()
         await self._ask(future, group)
 
 

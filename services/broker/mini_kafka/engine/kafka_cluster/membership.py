@@ -113,6 +113,7 @@ class Membership:
         self._events = events
         self._loop = asyncio.get_running_loop()
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._commits: SimpleQueue[tuple[TopicPartition, Committed]] = SimpleQueue()
         self._stopping = False
         self._consumer: Consumer
         self._mine: set[TopicPartition] = set()
@@ -140,15 +141,18 @@ class Membership:
 
     def commit(self, partition: TopicPartition, committed: Committed) -> None:
         """Commit an offset soon; a later one of the same partition takes its place."""
-        self._orders.put(lambda: self._note(partition, committed))
+        self._commits.put((partition, committed))
 
     def resume(self, partition: TopicPartition) -> None:
         """Let records of a partition come in again."""
         self._orders.put(lambda: self._consumer.resume([confluent_kafka.TopicPartition(*partition)]))
 
-    def _note(self, partition: TopicPartition, committed: Committed) -> None:
-        if partition in self._mine:  # else it moved before the order came: whoever has it commits
-            self._to_commit[partition] = committed
+    def _take_commits(self) -> None:
+        with suppress(Empty):
+            while True:
+                partition, committed = self._commits.get_nowait()
+                if partition in self._mine:
+                    self._to_commit[partition] = committed
 
     async def flush(self) -> None:
         """Wait until what was to be committed is, for a time: while a group moves partitions, it takes no commit."""
@@ -207,6 +211,7 @@ class Membership:
             with suppress(Empty):
                 while True:
                     self._orders.get_nowait()()
+            self._take_commits()
             if self._to_commit and not self._is_committing and time.monotonic() >= self._commit_at:
                 self._commit_at = time.monotonic() + COMMIT_EVERY_S
                 wanted, self._to_commit, self._is_committing = self._to_commit, {}, True
@@ -315,7 +320,7 @@ class Membership:
 
     def _on_revoke(self, _: Consumer, partitions: Sequence[confluent_kafka.TopicPartition]) -> None:
         """Commit what is done before another member begins there."""
-        to_commit = {**self._noted_of(partitions), **self._let_go(partitions)}
+        to_commit = self._let_go(partitions)
         try:
             self._commit(to_commit)
         except KafkaException as error:
@@ -328,19 +333,20 @@ class Membership:
         logger.warning("group %s: %d partitions were lost, and their records come again", self._group, len(partitions))
         self._let_go(partitions)
 
-    def _noted_of(self, partitions: Sequence[confluent_kafka.TopicPartition]) -> dict[TopicPartition, Committed]:
-        """Give what was to be committed of partitions, also where their shares have ended since."""
-        places = {TopicPartition(one.topic, one.partition) for one in partitions}
-        return {place: committed for place, committed in self._to_commit.items() if place in places}
-
     def _let_go(self, partitions: Sequence[confluent_kafka.TopicPartition]) -> Mapping[TopicPartition, Committed]:
+        """End what there is of partitions, and give what was to be committed of them, also where a share had ended.
+
+        What came and what was ordered before would be taken for what comes after the next assignment.
+        """
         places = [TopicPartition(one.topic, one.partition) for one in partitions]
-        self._mine.difference_update(places)
-        for place in places:  # what came before would be taken for what comes after the next assignment
+        for place in places:
             self._batch.pop(place, None)
             self._ends.pop(place, None)
-            self._to_commit.pop(place, None)
-        return self._on_loop(lambda: self._events.taken_back(places))
+        done = self._on_loop(lambda: self._events.taken_back(places))
+        self._take_commits()
+        noted = {place: self._to_commit.pop(place) for place in places if place in self._to_commit}
+        self._mine.difference_update(places)
+        return {**noted, **done}
 
     def _commit(self, offsets: Mapping[TopicPartition, Committed]) -> None:
         if offsets:
@@ -369,7 +375,10 @@ class Membership:
                 done.set_exception(error)
 
         self._loop.call_soon_threadsafe(do)
-        return done.result(LOOP_S)
+        try:
+            return done.result(LOOP_S)
+        except TimeoutError:
+            raise ClusterUnavailable("this gateway stood still, and gives up its place in the group") from None
 
 
 def _offsets(offsets: Mapping[TopicPartition, Committed]) -> list[confluent_kafka.TopicPartition]:

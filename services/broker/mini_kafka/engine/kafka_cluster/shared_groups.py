@@ -45,8 +45,8 @@ from mini_kafka.engine.kafka_cluster.topic_watch import TopicIds, TopicWatch
 from mini_kafka.engine.sharing import Sharing
 from mini_kafka.engine.waiters import Waiters
 
-LEAVE_S = 10.0
-"""How long the gateway's end waits for its members to leave; Kafka misses the others after a while."""
+LEAVE_S = 5.0
+"""How long the gateway's end waits for its members to leave; Kafka misses the others later. Docker kills after 10 s."""
 
 FindTopic = Callable[[str], Awaitable[UUID]]
 """Gives a topic's id, or raises what the caller is told."""

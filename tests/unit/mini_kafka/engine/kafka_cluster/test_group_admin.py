@@ -16,6 +16,8 @@ from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
 from mini_kafka.engine.kafka_cluster.connection import Connection
 from mini_kafka.engine.kafka_cluster.group_admin import NO_GROUPS, GroupAdmin, check_group_name
 from mini_kafka.engine.kafka_cluster.group_marks import Committed
+from mini_kafka.engine.kafka_cluster.open_questions import LOOK_S
+from tests.support.clock import ManualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -26,6 +28,7 @@ class Offsets:
     def __init__(self, *answers: int | list[KafkaTopicPartition]) -> None:
         self.answers = deque(answers)
         self.asked: list[str] = []
+        self.closed = False
 
     def ask(self, group: str, timeout_s: float) -> "Future[Any]":
         self.asked.append(group)
@@ -41,7 +44,7 @@ class Offsets:
         return future
 
     def close(self) -> None:
-        pass
+        self.closed = True
 
 
 class AdminClient:
@@ -61,6 +64,10 @@ class QuietConnection(Connection):
     def __init__(self, timeout_ms: int) -> None:
         self.config = ClusterConfig(("127.0.0.1:1",), timeout_ms=timeout_ms)
         self.admin = AdminClient()  # type: ignore[assignment]
+        self.renewals = 0
+
+    def renew(self) -> None:
+        self.renewals += 1
 
 
 @pytest.fixture(autouse=True)
@@ -68,9 +75,12 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_admin, "MOVING_S", 0)
 
 
-def admin_of(monkeypatch: pytest.MonkeyPatch, offsets: Offsets, timeout_ms: int = 60_000) -> GroupAdmin:
-    monkeypatch.setattr(group_admin, "CommittedOffsets", lambda config: offsets)
-    return GroupAdmin(QuietConnection(timeout_ms))
+def admin_of(
+    monkeypatch: pytest.MonkeyPatch, *clients: Offsets, timeout_ms: int = 60_000, clock: ManualClock | None = None
+) -> GroupAdmin:
+    made = deque(clients)
+    monkeypatch.setattr(group_admin, "CommittedOffsets", lambda config: made.popleft())
+    return GroupAdmin(QuietConnection(timeout_ms), clock or ManualClock())
 
 
 async def test_a_question_is_put_again_while_the_coordinator_moves_and_librdkafka_looks_for_it_anew(
@@ -134,3 +144,18 @@ async def test_a_name_that_a_setting_would_shorten_is_not_joined(name: str) -> N
 
 async def test_a_name_may_have_white_space_behind_its_first_character() -> None:
     check_group_name("g h ", to_join=True)
+
+
+async def test_clients_with_a_question_that_stays_open_are_given_up_once_whoever_asked_them_last_has_been_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, old, new = ManualClock(), Offsets(), Offsets([KafkaTopicPartition("t", 0, 7)])
+    admin = admin_of(monkeypatch, old, new, timeout_ms=1, clock=clock)
+    with pytest.raises(ClusterUnavailable):
+        await admin.committed("g")
+    clock.advance(2 * round(LOOK_S * 1000) + 2)
+    assert isinstance(admin._connection, QuietConnection)
+    assert (admin._connection.renewals, old.closed) == (1, False)
+    assert await admin.committed("g") == {TopicPartition("t", 0): Committed(7)}
+    clock.advance(1)
+    assert (old.closed, new.closed) == (True, False)
