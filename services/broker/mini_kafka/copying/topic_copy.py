@@ -130,7 +130,8 @@ class TopicCopy:
                 appender,
                 with_timestamps=self._keeps_times(at_target),
             )
-            part.look(at_target.partitions[number].high_watermark)
+            log_start = self._at_source.partitions[number].log_start_offset
+            part.look(at_target.partitions[number].high_watermark, max(0, log_start - offsets.next_source))
             for records in self._from_source(number, offsets.next_source, ends[number]):
                 part.take(records, self._progress.took)
                 if part.missing_from is not None:
@@ -207,7 +208,7 @@ class TopicCopy:
         except Refused as refused:
             advice = "delete it there, make it alike, or leave it its own configs with --configs target"
             if refused.status != CONFLICT:
-                advice = "--configs target leaves it the target's own configs"
+                advice = "make it there with configs that it takes, and copy with --configs target"
             raise CopyFailed(
                 f"{self._name} cannot be at {self._target.url} as it is at {self._source.url}: {refused}; {advice}"
             ) from refused

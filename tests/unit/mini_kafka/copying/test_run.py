@@ -11,6 +11,7 @@ from mini_kafka.copying.records import CopiedRecord
 from mini_kafka.copying.run import DIFFERS, DONE, NOT_DONE, STOPPED, Run
 from mini_kafka.copying.settings import CopySettings
 from mini_kafka.copying.sides import Side
+from mini_kafka.copying.state import CopyState
 from mini_kafka_shared.retry import Stopped
 from tests.support.copying import TOPIC, FakeLog, FakeSide, Killed, record
 
@@ -316,6 +317,15 @@ def test_an_earlier_run_that_still_goes_on_is_shut_out(copying: Copying) -> None
 
     assert copying.run() == NOT_DONE
     assert copying.problems == ["another run began to copy t to http://b after this one, and goes on alone"]
+
+
+def test_a_run_beside_another_one_copies_nothing(copying: Copying, tmp_path: Path) -> None:
+    assert copying.run() == DONE
+    copying.source.logs[0].append([record(0, "new")])
+    with CopyState(tmp_path, copying.source.describe(), copying.target.describe()).locked():
+        assert copying.run() == NOT_DONE
+    assert copying.problems == ["another run copies t now: let it come to its end"]
+    assert len(copying.target.logs[0].records) == 5
 
 
 def test_a_signal_ends_a_run_with_4(copying: Copying, monkeypatch: pytest.MonkeyPatch) -> None:
