@@ -41,6 +41,8 @@ class PartitionCopy:
         self._offsets, self._appender, self._with_timestamps = offsets, appender, with_timestamps
         self.missing_from: int | None = None
         """The source's offset of the first record that the target lacks and that may not be appended."""
+        self.appended_from: int | None = None
+        """The target's offset of the first record that was appended; those before were there."""
         self._is_uncertain = False
         self._there: Iterator[CopiedRecord] = iter(())
         self._there_end = offsets.next_target
@@ -138,6 +140,8 @@ class PartitionCopy:
             )
 
     def _append(self, appender: Appender, records: Sequence[CopiedRecord]) -> int:
+        if self.appended_from is None:
+            self.appended_from = self._offsets.next_target
         body, count = encode(records[: self._target.max_records], self._target.max_body_bytes)
 
         def attempt() -> list[int] | None:

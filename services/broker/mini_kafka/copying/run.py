@@ -82,7 +82,8 @@ class Run:
                 self._failed(CopyFailed(f"{missing}: leave --verify-only out to copy that too"))
         else:
             copied = topic.copy(self._now_ms(), with_configs=self._settings.configs == "source")
-            self._say(f"copied {_records(copied)} of {name} in {self._progress.end():.1f} s")
+            found = f"; {_records(copied.found)} found there" if copied.found else ""
+            self._say(f"copied {_records(copied.appended)} of {name} in {self._progress.end():.1f} s{found}")
         for alike in topic.verify():
             gone = f"; {_records(alike.gone)} only on one side by now" if alike.gone else ""
             partition = f"{name}-{alike.partition}"

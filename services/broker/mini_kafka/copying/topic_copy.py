@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from mini_kafka.copying.appender import Appender
 from mini_kafka.copying.errors import CopyFailed
@@ -28,6 +29,13 @@ CONFLICT = 409
 logger = logging.getLogger(__name__)
 
 
+class Copied(NamedTuple):
+    """How many records a run appended, and how many it found there that an earlier run had not noted."""
+
+    appended: int
+    found: int
+
+
 class TopicCopy:
     """Copies one topic.
 
@@ -45,9 +53,10 @@ class TopicCopy:
         self._at_source = self._describe(source)
         self.maps: list[OffsetMap] = []
         self._has_moved_times = False
+        self._appended = 0
 
-    def copy(self, epoch: int, *, with_configs: bool) -> int:
-        """Bring what the target has not, and count it; `epoch` is higher than that of every run before.
+    def copy(self, epoch: int, *, with_configs: bool) -> Copied:
+        """Bring what the target has not, and count; `epoch` is higher than that of every run before.
 
         Raises:
             CopyFailed: the target's topic is another one, or refuses; what has been copied stays.
@@ -62,7 +71,7 @@ class TopicCopy:
         with state.locked():
             return self._bring(at_target, state, Appender(self._target, self._name, self._at_source.topic_id, epoch))
 
-    def _bring(self, at_target: TopicDetails, state: CopyState, appender: Appender) -> int:
+    def _bring(self, at_target: TopicDetails, state: CopyState, appender: Appender) -> Copied:
         self._load(state, at_target)
         state.save(self.maps)  # before anything is appended: a folder that cannot be written is known now
         appender.fence()
@@ -70,7 +79,7 @@ class TopicCopy:
         before = sum(each.next_target for each in self.maps)
         self._advance(at_target, appender, state)
         state.save(self.maps, ended=True)
-        return sum(each.next_target for each in self.maps) - before
+        return Copied(self._appended, sum(each.next_target for each in self.maps) - before - self._appended)
 
     def check(self) -> dict[int, int]:
         """Compare what the target holds behind the state file, append nothing, and say what is not copied yet.
@@ -140,6 +149,8 @@ class TopicCopy:
                 if state:
                     state.save(self.maps, at_once=False)
             part.finish()
+            if part.appended_from is not None:
+                self._appended += offsets.next_target - part.appended_from
         self._progress.end()
         return missing
 

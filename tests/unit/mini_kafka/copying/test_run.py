@@ -95,6 +95,8 @@ def test_without_its_state_file_a_run_finds_out_by_itself_how_far_it_is(copying:
 
     assert copying.run() == DONE
     assert len(copying.target.logs[0].records) == 6
+    assert copying.said[0].startswith("copied 1 record of t in ")
+    assert copying.said[0].endswith(" s; 5 records found there")
 
 
 def test_retention_at_the_source_between_two_runs_is_said_and_does_no_harm(copying: Copying) -> None:
@@ -142,6 +144,8 @@ def test_a_target_that_numbers_no_requests_gets_every_record_once(copying: Copyi
     copying.target.fate = ["lost", "half", "away"]
 
     assert copying.run() == DONE
+    assert copying.said[0].startswith("copied 5 records of t in ")
+    assert copying.said[0].endswith(" s")
     assert [each.value for each in copying.target.logs[0].records] == ["v5", "v6", "v7", "v8", "v9"]
 
 
