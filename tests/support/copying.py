@@ -121,7 +121,7 @@ class FakeSide(Side):
             raise Refused(501, "NOT_IMPLEMENTED", "requests are not numbered here")
         epoch = int(producer["Producer-Epoch"]) if producer else self.newest_epoch
         if epoch < self.newest_epoch:
-            raise Refused(403, "PRODUCER_FENCED", "a later one has begun")
+            raise Refused(403, "INVALID_PRODUCER_EPOCH", "a later one has begun")
         self.newest_epoch = epoch
         records = msgspec.json.decode(body, type=list[_Produced])
         if records:

@@ -55,6 +55,8 @@ class Run:
             maps = self._copy_topics()
             if maps and not self._settings.verify_only:
                 self._move_groups(maps)
+        except CopyFailed as error:
+            self._failed(error)
         except (BrokerUnavailable, Overloaded) as error:
             self._failed(CopyFailed(f"{error}; gave up after {self._settings.broker_wait:g} s"))
         except Stopped:

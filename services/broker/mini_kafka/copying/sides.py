@@ -103,8 +103,15 @@ class Side:
         return found
 
     def greet(self) -> None:
-        """Learn what this side takes."""
-        broker = self.patiently(self.client.broker)
+        """Learn what this side takes.
+
+        Raises:
+            CopyFailed: it does not let us in.
+        """
+        try:
+            broker = self.patiently(self.client.broker)
+        except Refused as refused:
+            raise CopyFailed(f"{self.url} does not say what it takes: {refused}") from refused
         self._limits = broker.limits
         self.earliest_ms = AFTER_ZERO_MS if broker.engine == CLUSTER else 0
 

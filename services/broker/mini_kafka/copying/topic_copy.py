@@ -24,7 +24,11 @@ from mini_kafka_shared.client import NotRegistered, Refused
 from mini_kafka_shared.schemas_v1 import TopicDetails, TopicWish
 
 TIMESTAMP_TYPE, CREATE_TIME = "message.timestamp.type", "CreateTime"
-CONFLICT = 409
+ADVICE = {
+    409: "; delete it there, make it alike, or leave it its own configs with --configs target",
+    422: "; make it there with configs that it takes, and copy with --configs target",
+}
+"""What helps against an answer that refuses the topic, by its status."""
 
 logger = logging.getLogger(__name__)
 
@@ -217,11 +221,9 @@ class TopicCopy:
         try:
             return self._target.patiently(lambda: self._target.client.have_topic(self._name, wish))
         except Refused as refused:
-            advice = "delete it there, make it alike, or leave it its own configs with --configs target"
-            if refused.status != CONFLICT:
-                advice = "make it there with configs that it takes, and copy with --configs target"
+            advice = ADVICE.get(refused.status, "")
             raise CopyFailed(
-                f"{self._name} cannot be at {self._target.url} as it is at {self._source.url}: {refused}; {advice}"
+                f"{self._name} cannot be at {self._target.url} as it is at {self._source.url}: {refused}{advice}"
             ) from refused
 
     def _describe(self, side: Side) -> TopicDetails:
@@ -229,6 +231,8 @@ class TopicCopy:
             return side.patiently(lambda: side.client.topic(self._name))
         except NotRegistered as unknown:
             raise CopyFailed(f"there is no topic {self._name!r} at {side.url}") from unknown
+        except Refused as refused:
+            raise CopyFailed(f"{self._name} cannot be read at {side.url}: {refused}") from refused
 
     def _same(self, side: Side, topic: TopicDetails) -> TopicDetails:
         """Look again, and make sure that it is the same topic still."""

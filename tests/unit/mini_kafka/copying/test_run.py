@@ -12,6 +12,7 @@ from mini_kafka.copying.run import DIFFERS, DONE, NOT_DONE, STOPPED, Run
 from mini_kafka.copying.settings import CopySettings
 from mini_kafka.copying.sides import Side
 from mini_kafka.copying.state import CopyState
+from mini_kafka_shared.client import Refused
 from mini_kafka_shared.retry import Stopped
 from tests.support.copying import TOPIC, FakeLog, FakeSide, Killed, record
 
@@ -330,6 +331,33 @@ def test_a_run_beside_another_one_copies_nothing(copying: Copying, tmp_path: Pat
         assert copying.run() == NOT_DONE
     assert copying.problems == ["another run copies t now: let it come to its end"]
     assert len(copying.target.logs[0].records) == 5
+
+
+@pytest.mark.parametrize(
+    ("side", "call", "problem"),
+    [
+        ("source", "broker", "http://a does not say what it takes: no (403 DENIED)"),
+        ("target", "broker", "http://b does not say what it takes: no (403 DENIED)"),
+        ("source", "topic", "t cannot be read at http://a: no (403 DENIED)"),
+        ("target", "have_topic", "t cannot be at http://b as it is at http://a: no (403 DENIED)"),
+        ("target", "append", "http://b takes no records of t: no (403 DENIED)"),
+        ("source", "groups", "the groups of http://a cannot be listed: no (403 DENIED)"),
+        ("source", "group", "group 'g' cannot be read at http://a: no (403 DENIED)"),
+        ("target", "group", "group 'g' cannot be read at http://b: no (403 DENIED)"),
+        ("target", "move_offsets", "group 'g' was not moved at http://b: no (403 DENIED)"),
+    ],
+)
+def test_whatever_a_side_does_not_allow_is_said_in_a_line(
+    copying: Copying, monkeypatch: pytest.MonkeyPatch, side: str, call: str, problem: str
+) -> None:
+    def deny(*_: object) -> None:
+        raise Refused(403, "DENIED", "no")
+
+    copying.source.groups["g"] = {(TOPIC, 0): 8}
+    monkeypatch.setattr(getattr(copying, side).client, call, deny)
+
+    assert copying.run() == NOT_DONE
+    assert copying.problems == [problem]
 
 
 def test_a_signal_ends_a_run_with_4(copying: Copying, monkeypatch: pytest.MonkeyPatch) -> None:
