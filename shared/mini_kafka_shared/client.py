@@ -4,10 +4,10 @@ Translates and nothing else: it never retries (that is `retry`), never registers
 but the open connection. Whatever goes wrong is one of these:
 
     BrokerClientError
-    ├── BrokerUnavailable    no connection, no answer in time, 5xx but 501, or an answer that is not the broker's
+    ├── BrokerUnavailable    no connection, no answer in time, another 5xx, or an answer that is not the broker's
     │   └── PartlyAppended   502: a cluster took some of the records, and says which
     ├── Overloaded           429 or 503: the broker asks to come back after `retry_after_s`
-    └── Refused              another 4xx, or 501: the same request would be refused again
+    └── Refused              another 4xx, 501, or what a cluster refuses: the same request would be refused again
         ├── NotRegistered    404: a topic or a consumer that the broker does not know, for instance after a restart
         ├── NotOnCluster     501: the broker is a gateway to a Kafka cluster, which has no such thing
         └── HeldElsewhere    421: another gateway of the cluster holds a lock, and may be reached by its name
@@ -62,6 +62,7 @@ GATEWAY = "Mini-Kafka-Gateway"
 """Names the gateway of a Kafka cluster that gave locks, so that a proxy can send what concerns them there."""
 NOT_ON_CLUSTER = "NOT_ON_CLUSTER"
 PARTLY_APPENDED = "PARTLY_APPENDED"
+CLUSTER_REFUSED = "CLUSTER_REFUSED"
 DEFAULT_RETRY_AFTER_S = 1.0
 """The wait after an overload whose `Retry-After` is missing, or is a date, which the broker never sends."""
 
@@ -340,7 +341,7 @@ class BrokerClient:
             return HeldElsewhere(status, code, detail, response.headers[GATEWAY])
         if status == requests.codes.not_implemented and code == NOT_ON_CLUSTER:
             return NotOnCluster(status, code, detail)
-        if 400 <= status < 500 or status == requests.codes.not_implemented:
+        if 400 <= status < 500 or status == requests.codes.not_implemented or code == CLUSTER_REFUSED:
             return Refused(status, code, detail)
         sentence = f"the broker at {self.url} answered {status}: {detail}"
         if code == PARTLY_APPENDED and (places := _places(response)):

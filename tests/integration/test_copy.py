@@ -7,28 +7,26 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import pytest
 import requests
 from confluent_kafka import Consumer
 
+from tests.integration.copies import (
+    RECORDS,
+    TOPIC,
+    Copy,
+    commit,
+    committed,
+    contents,
+    copy_killed_often,
+    held,
+    produce,
+    topic,
+)
 from tests.integration.deadlines import wait_until
 from tests.integration.programs import BIN, FREE_PORTS, Program
 from tests.integration.terminal import run_on_a_terminal, screen
-
-TOPIC = "orders"
-RECORDS: list[dict[str, Any]] = [
-    {"value": "text", "key": "k", "timestamp": 1_700_000_000_000, "partition": 0},
-    {"value": None, "key": "k", "timestamp": 0, "partition": 0},
-    {"value": "", "key": "", "timestamp": 1_700_000_000_001, "partition": 0},
-    {"value_base64": "/wA=", "key_base64": "/w==", "timestamp": 1_700_000_000_002, "partition": 2},
-    {"value": "h", "headers": [["h", "2"], ["a", None], ["h", "1"]], "timestamp": 5, "partition": 2},
-    {"value": "h", "headers": {"empty": "", "null": None}, "timestamp": 5, "partition": 2},
-    {"value": "h", "headers_base64": {"bytes": "/w==", "null": None}, "timestamp": 4, "partition": 2},
-    {"value": {"a": 1.0, "b": [None, "é\u2028"]}, "timestamp": 6, "partition": 2},
-]
 
 
 @pytest.fixture
@@ -43,57 +41,9 @@ def target() -> Iterator[str]:
         yield "http://" + program.line(r"^listening http=(\S+)")[1]
 
 
-class Copy:
-    """The command, with its state in a folder of the test's own."""
-
-    def __init__(self, source: str, target: str, folder: Path) -> None:
-        self.flags = ["--from", source, "--to", target, "--state", str(folder / "state")]
-
-    def start(self, *flags: str) -> Program:
-        return Program(BIN / "mini-kafka", "copy", *self.flags, "--topic", TOPIC, *flags)
-
-    def run(self, *flags: str, topic: str = TOPIC) -> subprocess.CompletedProcess[str]:
-        command = [str(BIN / "mini-kafka"), "copy", *self.flags, "--topic", topic, *flags]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
 @pytest.fixture
 def copy(source: str, target: str, tmp_path: Path) -> Copy:
     return Copy(source, target, tmp_path)
-
-
-def topic(url: str) -> dict[str, Any]:
-    return dict(requests.get(f"{url}/v1/topics/{TOPIC}").json())
-
-
-def held(url: str) -> int:
-    """Count what a broker has of the topic, also while it is not there."""
-    return int(topic(url).get("records", 0))
-
-
-def produce(url: str, records: list[dict[str, Any]]) -> None:
-    requests.post(f"{url}/v1/topics/{TOPIC}/records", json=records).raise_for_status()
-
-
-def contents(url: str, partition: int) -> list[dict[str, Any]]:
-    """Read a partition to its end, and give its records without their offsets."""
-    found, place, more = [], "earliest", True
-    while more:
-        query: dict[str, str | int] = {"partition": partition, "as": "base64", "from": place}
-        answer = requests.get(f"{url}/v1/topics/{TOPIC}/records", query).json()
-        found += answer["records"]
-        place, more = answer["next"], not answer["up_to_date"]
-    return [{name: value for name, value in record.items() if name != "offset"} for record in found]
-
-
-def commit(url: str, group: str, partition: int, offset: int) -> None:
-    wish = {"offsets": [{"topic": TOPIC, "partition": partition, "offset": offset}]}
-    requests.put(f"{url}/v1/groups/{quote(group, safe='')}/offsets", json=wish).raise_for_status()
-
-
-def committed(url: str, group: str) -> dict[int, int]:
-    partitions = requests.get(f"{url}/v1/groups/{quote(group, safe='')}").json()["partitions"]
-    return {each["partition"]: each["committed_offset"] for each in partitions}
 
 
 def test_every_kind_of_record_arrives_with_configs_and_groups(source: str, target: str, copy: Copy) -> None:
@@ -143,19 +93,8 @@ def test_offsets_are_translated_where_the_source_has_lost_its_head(source: str, 
 def test_a_copy_that_is_killed_again_and_again_loses_nothing_and_has_nothing_twice(
     source: str, target: str, copy: Copy, seed: int
 ) -> None:
-    whole = 30_000
-    requests.put(f"{source}/v1/topics/{TOPIC}", json={"partitions": 2}).raise_for_status()
-    for first in range(0, whole, 10_000):
-        produce(source, [{"value": f"{number}", "partition": number % 2} for number in range(first, first + 10_000)])
+    copy_killed_often(copy, kills=4, chance=random.Random(seed))
 
-    chance = random.Random(seed)
-    for _ in range(4):
-        with copy.start() as program:
-            wanted = held(target) + chance.randrange(1, 6000)
-            wait_until(lambda: held(target) >= min(wanted, whole), "some records are copied")  # noqa: B023
-            program.process.kill()
-
-    assert copy.run().returncode == 0
     for partition in range(2):
         assert contents(target, partition) == contents(source, partition)
     assert copy.run("--verify-only").returncode == 0

@@ -2,7 +2,8 @@
 
 A side's fate is a list, one word for each produce request: `ok`, `away` (not appended), `lost` (appended, and no
 answer), `half` (the first half appended, and no answer), `kill`, which ends the run there, after the append, or `late`
-and `late kill`: appended while somebody waits for the ends to settle. When it is used up, everything is well.
+and `late kill`: appended while somebody waits for the ends to settle, or else before the next request. When it is used
+up, everything is well.
 """
 
 import threading
@@ -90,9 +91,7 @@ class FakeSide(Side):
                 continue
 
     def settled(self, look: Any) -> Any:
-        if self.late:
-            body, self.late = self.late, b""
-            self.produce(body, None)
+        self._arrive_late()
         return look()
 
     @property
@@ -122,9 +121,11 @@ class FakeSide(Side):
             raise Refused(501, "NOT_IMPLEMENTED", "requests are not numbered here")
         epoch = int(producer["Producer-Epoch"]) if producer else self.newest_epoch
         if epoch < self.newest_epoch:
-            raise Refused(403, "PRODUCER_FENCED", "a later one has begun")
+            raise Refused(403, "INVALID_PRODUCER_EPOCH", "a later one has begun")
         self.newest_epoch = epoch
         records = msgspec.json.decode(body, type=list[_Produced])
+        if records:
+            self._arrive_late()
         fate = self.fate.pop(0) if self.fate and records else "ok"
         self._not_yet(fate, body, producer)
         key = producer and (producer["Producer-Epoch"], producer["Producer-Seq"])
@@ -145,6 +146,12 @@ class FakeSide(Side):
         if fate == "kill":
             raise Killed
         return offsets
+
+    def _arrive_late(self) -> None:
+        if self.late:
+            body, self.late = self.late, b""
+            self.fate.insert(0, "ok")
+            self.produce(body, None)
 
     def _not_yet(self, fate: str, body: bytes, producer: dict[str, str] | None) -> None:
         if fate == "away":

@@ -340,6 +340,13 @@ def test_an_overload_says_when_to_come_back(status: int, header: dict[str, str],
     assert "full" in str(overloaded.value)
 
 
+def test_what_a_cluster_refuses_is_a_refusal() -> None:
+    broker = FakeBroker(502, {"detail": "the user lacks a right", "code": "CLUSTER_REFUSED"})
+
+    with pytest.raises(Refused, match=r"the user lacks a right \(502 CLUSTER_REFUSED\)"):
+        client_of(broker).publish("t", "v")
+
+
 @pytest.mark.parametrize("status", [301, 500, 502, 504])
 def test_what_is_neither_success_nor_a_refusal_is_an_unavailable_broker(status: int) -> None:
     with pytest.raises(BrokerUnavailable, match=f"answered {status}"):

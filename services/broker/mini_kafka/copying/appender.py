@@ -12,7 +12,7 @@ from mini_kafka.copying.sides import Side
 from mini_kafka_shared.client import Refused
 
 NOT_IMPLEMENTED = 501
-FENCED = 403
+FENCED = "INVALID_PRODUCER_EPOCH"
 
 
 class Appender:
@@ -32,12 +32,16 @@ class Appender:
         self.is_numbered = True
 
     def fence(self) -> None:
-        """Shut out every earlier run, and learn whether the target numbers requests."""
+        """Shut out every earlier run, and learn whether the target numbers requests.
+
+        Raises:
+            CopyFailed: a later run has begun, or the target takes no records of the topic from us.
+        """
         try:
             self._target.patiently(lambda: self.append(b"[]"))
         except Refused as refused:
             if refused.status != NOT_IMPLEMENTED:
-                raise
+                raise CopyFailed(f"{self._target.url} takes no records of {self._topic}: {refused}") from refused
             self.is_numbered = False
 
     def append(self, body: bytes) -> list[int]:
@@ -55,7 +59,7 @@ class Appender:
         try:
             offsets = self._target.client.append(self._topic, body, producer)
         except Refused as refused:
-            if refused.status == FENCED:
+            if refused.code == FENCED:
                 raise CopyFailed(
                     f"another run began to copy {self._topic} to {self._target.url} after this one, and goes on alone"
                 ) from refused

@@ -6,6 +6,7 @@ behind its committed offset is not known by that offset, and comes again.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from mini_kafka.copying.errors import CopyFailed
 from mini_kafka.copying.offset_map import OffsetMap
 from mini_kafka.copying.sides import Side
 from mini_kafka_shared.client import NotRegistered, Refused
@@ -39,15 +40,26 @@ class GroupCopy:
 
     def copy_all(self) -> None:
         """Bring every group of the source that has committed offsets in the topics."""
-        for group in self._source.patiently(self._source.client.groups):
+        try:
+            groups = self._source.patiently(self._source.client.groups)
+        except Refused as refused:
+            self._refused(f"the groups of {self._source.url} cannot be listed: {refused}")
+            return
+        for group in groups:
             self.copy(group.name, must_exist=False)
 
     def copy(self, name: str, *, must_exist: bool = True) -> None:
         """Bring one group."""
+        try:
+            self._copy(name, must_exist=must_exist)
+        except CopyFailed as failed:
+            self._refused(str(failed))
+
+    def _copy(self, name: str, *, must_exist: bool) -> None:
         group = _find(self._source, name)
         if group is None:
             if must_exist:  # one that was listed a moment ago may be gone
-                self._refused(f"there is no group {name!r} at {self._source.url}")
+                raise CopyFailed(f"there is no group {name!r} at {self._source.url}")
             return
         wishes = self._wishes(group)
         if not wishes:
@@ -56,8 +68,7 @@ class GroupCopy:
             moves = self._target.patiently(lambda: self._target.client.move_offsets(name, OffsetWishes(offsets=wishes)))
         except Refused as refused:
             advice = ": stop its members there, and run this again" if refused.status == CONFLICT else ""
-            self._refused(f"group {name!r} was not moved at {self._target.url}: {refused}{advice}")
-            return
+            raise CopyFailed(f"group {name!r} was not moved at {self._target.url}: {refused}{advice}") from refused
         for move in moves:
             self._moved(name, move)
 
@@ -79,3 +90,5 @@ def _find(side: Side, name: str) -> GroupDetails | None:
         return side.patiently(lambda: side.client.group(name))
     except NotRegistered:
         return None
+    except Refused as refused:
+        raise CopyFailed(f"group {name!r} cannot be read at {side.url}: {refused}") from refused

@@ -41,13 +41,20 @@ class PartitionCopy:
         self._offsets, self._appender, self._with_timestamps = offsets, appender, with_timestamps
         self.missing_from: int | None = None
         """The source's offset of the first record that the target lacks and that may not be appended."""
+        self.appended_from: int | None = None
+        """The target's offset of the first record that was appended; those before were there."""
         self._is_uncertain = False
         self._there: Iterator[CopiedRecord] = iter(())
         self._there_end = offsets.next_target
         self._next_there: CopiedRecord | None = None
+        self._lost = 0
 
-    def look(self, high_watermark: int) -> None:
+    def look(self, high_watermark: int, lost: int = 0) -> None:
         """Have what the target holds beyond the copy compared first.
+
+        Args:
+            high_watermark: where the target ends.
+            lost: so many offsets the source has lost since, behind what is known to be copied.
 
         Raises:
             CopyFailed: it holds less than was copied.
@@ -57,7 +64,7 @@ class PartitionCopy:
                 f"{self._place} at {self._target.url} ends at {high_watermark}, and was copied up to"
                 f" {self._offsets.next_target}: it has lost records; delete the topic there to begin anew"
             )
-        self._there_end = high_watermark
+        self._there_end, self._lost = high_watermark, lost
         pages = self._target.read(self._topic, self._partition, self._offsets.next_target, high_watermark)
         self._there = chain.from_iterable(pages)
         self._next_there = next(self._there, None)
@@ -68,6 +75,8 @@ class PartitionCopy:
         Raises:
             CopyDiffers: the target has another record in the place of one of these.
         """
+        if records and self._lost:
+            self._pass_over_lost(content(records[0], with_timestamp=self._with_timestamps))
         while records:
             if self._offsets.next_target < self._there_end:
                 count = self._match(records)
@@ -95,6 +104,18 @@ class PartitionCopy:
     def _place(self) -> str:
         return f"{self._topic}-{self._partition}"
 
+    def _pass_over_lost(self, wanted: bytes) -> None:
+        """Take what the target has before the source's first record for copies of what the source has lost."""
+        while (there := self._next_there) and content(there, with_timestamp=self._with_timestamps) != wanted:
+            passed = there.offset + 1 - self._offsets.next_target
+            if passed > self._lost:
+                break
+            self._lost -= passed
+            first = self._offsets.next_source
+            self._offsets.append(range(first, first + passed))
+            self._next_there = next(self._there, None)
+        self._lost = 0
+
     def _match(self, records: Sequence[CopiedRecord]) -> int:
         """Count the first records that are at the target already. What it has lost since counts as well."""
         count = 0
@@ -119,6 +140,8 @@ class PartitionCopy:
             )
 
     def _append(self, appender: Appender, records: Sequence[CopiedRecord]) -> int:
+        if self.appended_from is None:
+            self.appended_from = self._offsets.next_target
         body, count = encode(records[: self._target.max_records], self._target.max_body_bytes)
 
         def attempt() -> list[int] | None:

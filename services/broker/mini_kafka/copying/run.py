@@ -55,6 +55,8 @@ class Run:
             maps = self._copy_topics()
             if maps and not self._settings.verify_only:
                 self._move_groups(maps)
+        except CopyFailed as error:
+            self._failed(error)
         except (BrokerUnavailable, Overloaded) as error:
             self._failed(CopyFailed(f"{error}; gave up after {self._settings.broker_wait:g} s"))
         except Stopped:
@@ -82,7 +84,8 @@ class Run:
                 self._failed(CopyFailed(f"{missing}: leave --verify-only out to copy that too"))
         else:
             copied = topic.copy(self._now_ms(), with_configs=self._settings.configs == "source")
-            self._say(f"copied {_records(copied)} of {name} in {self._progress.end():.1f} s")
+            found = f"; {_records(copied.found)} found there" if copied.found else ""
+            self._say(f"copied {_records(copied.appended)} of {name} in {self._progress.end():.1f} s{found}")
         for alike in topic.verify():
             gone = f"; {_records(alike.gone)} only on one side by now" if alike.gone else ""
             partition = f"{name}-{alike.partition}"

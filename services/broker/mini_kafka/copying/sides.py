@@ -25,6 +25,8 @@ SETTLE_S = 3.0
 
 A gateway that reaches its cluster again sends what it has under way within its second between two tries.
 """
+SETTLE_LOOKS = 10
+"""After so many looks it is somebody else who writes, whose records are then found out as such."""
 CLUSTER, AFTER_ZERO_MS = "kafka", 1
 """A gateway's engine: its client takes the timestamp 0 for now, so it refuses it."""
 
@@ -86,21 +88,30 @@ class Side:
         return keep_trying(operation, deadline_s=self._patience_s, stop=self._stop)
 
     def settled(self, look: Callable[[], T]) -> T:
-        """Look until nothing has changed for `SETTLE_S` seconds.
+        """Look until nothing has changed for `SETTLE_S` seconds, or so often that it never will.
 
         Raises:
             Stopped: the program is asked to end.
         """
         found = look()
-        while not self._stop.wait(SETTLE_S):
+        for _ in range(SETTLE_LOOKS):
+            if self._stop.wait(SETTLE_S):
+                raise Stopped("asked to end while a request without an answer was waited for")
             before, found = found, look()
             if found == before:
-                return found
-        raise Stopped("asked to end while a request without an answer was waited for")
+                break
+        return found
 
     def greet(self) -> None:
-        """Learn what this side takes."""
-        broker = self.patiently(self.client.broker)
+        """Learn what this side takes.
+
+        Raises:
+            CopyFailed: it does not let us in.
+        """
+        try:
+            broker = self.patiently(self.client.broker)
+        except Refused as refused:
+            raise CopyFailed(f"{self.url} does not say what it takes: {refused}") from refused
         self._limits = broker.limits
         self.earliest_ms = AFTER_ZERO_MS if broker.engine == CLUSTER else 0
 

@@ -102,7 +102,7 @@ class CopyState:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise CopyFailed(f"another run copies {self._topic} to it now: let it come to its end") from error
+                raise CopyFailed(f"another run copies {self._topic} now: let it come to its end") from error
             yield
 
     def save(self, maps: Sequence[OffsetMap], *, at_once: bool = True, ended: bool = False) -> None:

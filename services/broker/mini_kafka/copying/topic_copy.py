@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from mini_kafka.copying.appender import Appender
 from mini_kafka.copying.errors import CopyFailed
@@ -23,9 +24,20 @@ from mini_kafka_shared.client import NotRegistered, Refused
 from mini_kafka_shared.schemas_v1 import TopicDetails, TopicWish
 
 TIMESTAMP_TYPE, CREATE_TIME = "message.timestamp.type", "CreateTime"
-CONFLICT = 409
+ADVICE = {
+    409: "; delete it there, make it alike, or leave it its own configs with --configs target",
+    422: "; make it there with configs that it takes, and copy with --configs target",
+}
+"""What helps against an answer that refuses the topic, by its status."""
 
 logger = logging.getLogger(__name__)
+
+
+class Copied(NamedTuple):
+    """How many records a run appended, and how many it found there that an earlier run had not noted."""
+
+    appended: int
+    found: int
 
 
 class TopicCopy:
@@ -45,9 +57,10 @@ class TopicCopy:
         self._at_source = self._describe(source)
         self.maps: list[OffsetMap] = []
         self._has_moved_times = False
+        self._appended = 0
 
-    def copy(self, epoch: int, *, with_configs: bool) -> int:
-        """Bring what the target has not, and count it; `epoch` is higher than that of every run before.
+    def copy(self, epoch: int, *, with_configs: bool) -> Copied:
+        """Bring what the target has not, and count; `epoch` is higher than that of every run before.
 
         Raises:
             CopyFailed: the target's topic is another one, or refuses; what has been copied stays.
@@ -62,7 +75,7 @@ class TopicCopy:
         with state.locked():
             return self._bring(at_target, state, Appender(self._target, self._name, self._at_source.topic_id, epoch))
 
-    def _bring(self, at_target: TopicDetails, state: CopyState, appender: Appender) -> int:
+    def _bring(self, at_target: TopicDetails, state: CopyState, appender: Appender) -> Copied:
         self._load(state, at_target)
         state.save(self.maps)  # before anything is appended: a folder that cannot be written is known now
         appender.fence()
@@ -70,7 +83,7 @@ class TopicCopy:
         before = sum(each.next_target for each in self.maps)
         self._advance(at_target, appender, state)
         state.save(self.maps, ended=True)
-        return sum(each.next_target for each in self.maps) - before
+        return Copied(self._appended, sum(each.next_target for each in self.maps) - before - self._appended)
 
     def check(self) -> dict[int, int]:
         """Compare what the target holds behind the state file, append nothing, and say what is not copied yet.
@@ -130,7 +143,8 @@ class TopicCopy:
                 appender,
                 with_timestamps=self._keeps_times(at_target),
             )
-            part.look(at_target.partitions[number].high_watermark)
+            log_start = self._at_source.partitions[number].log_start_offset
+            part.look(at_target.partitions[number].high_watermark, max(0, log_start - offsets.next_source))
             for records in self._from_source(number, offsets.next_source, ends[number]):
                 part.take(records, self._progress.took)
                 if part.missing_from is not None:
@@ -139,6 +153,8 @@ class TopicCopy:
                 if state:
                     state.save(self.maps, at_once=False)
             part.finish()
+            if part.appended_from is not None:
+                self._appended += offsets.next_target - part.appended_from
         self._progress.end()
         return missing
 
@@ -205,11 +221,9 @@ class TopicCopy:
         try:
             return self._target.patiently(lambda: self._target.client.have_topic(self._name, wish))
         except Refused as refused:
-            advice = "delete it there, make it alike, or leave it its own configs with --configs target"
-            if refused.status != CONFLICT:
-                advice = "--configs target leaves it the target's own configs"
+            advice = ADVICE.get(refused.status, "")
             raise CopyFailed(
-                f"{self._name} cannot be at {self._target.url} as it is at {self._source.url}: {refused}; {advice}"
+                f"{self._name} cannot be at {self._target.url} as it is at {self._source.url}: {refused}{advice}"
             ) from refused
 
     def _describe(self, side: Side) -> TopicDetails:
@@ -217,6 +231,8 @@ class TopicCopy:
             return side.patiently(lambda: side.client.topic(self._name))
         except NotRegistered as unknown:
             raise CopyFailed(f"there is no topic {self._name!r} at {side.url}") from unknown
+        except Refused as refused:
+            raise CopyFailed(f"{self._name} cannot be read at {side.url}: {refused}") from refused
 
     def _same(self, side: Side, topic: TopicDetails) -> TopicDetails:
         """Look again, and make sure that it is the same topic still."""

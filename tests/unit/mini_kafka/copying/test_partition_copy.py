@@ -23,7 +23,7 @@ def copy(source: FakeSide, target: FakeSide, offsets: OffsetMap, *, epoch: int =
     appender = Appender(target, TOPIC, source.topic_id, epoch)
     appender.fence()
     part = PartitionCopy(target, TOPIC, 0, offsets, appender, with_timestamps=True)
-    part.look(target.logs[0].high_watermark)
+    part.look(target.logs[0].high_watermark, max(0, source.logs[0].log_start - offsets.next_source))
     took: list[int] = []
     for records in source.read(TOPIC, 0, offsets.next_source, source.logs[0].high_watermark):
         part.take(records, took.append)
@@ -66,6 +66,30 @@ def test_what_the_target_has_lost_since_is_not_copied_again() -> None:
 
     assert sum(copy(source, target, kept)) == 7
     assert [each.offset for each in target.logs[0].records] == [5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("log_start", [2, 4, 5, 7])
+def test_what_the_source_has_lost_since_may_be_at_the_target_beyond_what_is_known(log_start: int) -> None:
+    source, target = FakeSide("a", FakeLog(map(record, range(8)))), FakeSide("b", FakeLog())
+    target.logs[0].append([record(offset) for offset in range(5)])  # by a run that was killed before it could note it
+    kept = OffsetMap(0, 0)
+    kept.append([0])
+    source.logs[0].drop_head(log_start)
+
+    copy(source, target, kept)
+
+    found = [*range(5), *range(max(5, log_start), 8)]
+    assert values(target.logs[0].records) == [f"v{offset}" for offset in found]
+    assert [kept.target_of(offset) for offset in found] == list(range(len(found)))
+
+
+def test_more_than_the_source_can_have_lost_is_no_copy() -> None:
+    source, target = FakeSide("a", FakeLog(map(record, range(3)))), FakeSide("b", FakeLog())
+    target.logs[0].append([record(offset, "mine") for offset in range(3)])
+    source.logs[0].drop_head(2)
+
+    with pytest.raises(CopyDiffers, match="has another record at offset 2 than the source at offset 2"):
+        copy(source, target, OffsetMap(0, 0))
 
 
 def test_a_target_with_another_record_is_refused_and_left_alone() -> None:

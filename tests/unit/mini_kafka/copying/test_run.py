@@ -11,6 +11,8 @@ from mini_kafka.copying.records import CopiedRecord
 from mini_kafka.copying.run import DIFFERS, DONE, NOT_DONE, STOPPED, Run
 from mini_kafka.copying.settings import CopySettings
 from mini_kafka.copying.sides import Side
+from mini_kafka.copying.state import CopyState
+from mini_kafka_shared.client import Refused
 from mini_kafka_shared.retry import Stopped
 from tests.support.copying import TOPIC, FakeLog, FakeSide, Killed, record
 
@@ -94,6 +96,8 @@ def test_without_its_state_file_a_run_finds_out_by_itself_how_far_it_is(copying:
 
     assert copying.run() == DONE
     assert len(copying.target.logs[0].records) == 6
+    assert copying.said[0].startswith("copied 1 record of t in ")
+    assert copying.said[0].endswith(" s; 5 records found there")
 
 
 def test_retention_at_the_source_between_two_runs_is_said_and_does_no_harm(copying: Copying) -> None:
@@ -141,6 +145,8 @@ def test_a_target_that_numbers_no_requests_gets_every_record_once(copying: Copyi
     copying.target.fate = ["lost", "half", "away"]
 
     assert copying.run() == DONE
+    assert copying.said[0].startswith("copied 5 records of t in ")
+    assert copying.said[0].endswith(" s")
     assert [each.value for each in copying.target.logs[0].records] == ["v5", "v6", "v7", "v8", "v9"]
 
 
@@ -316,6 +322,42 @@ def test_an_earlier_run_that_still_goes_on_is_shut_out(copying: Copying) -> None
 
     assert copying.run() == NOT_DONE
     assert copying.problems == ["another run began to copy t to http://b after this one, and goes on alone"]
+
+
+def test_a_run_beside_another_one_copies_nothing(copying: Copying, tmp_path: Path) -> None:
+    assert copying.run() == DONE
+    copying.source.logs[0].append([record(0, "new")])
+    with CopyState(tmp_path, copying.source.describe(), copying.target.describe()).locked():
+        assert copying.run() == NOT_DONE
+    assert copying.problems == ["another run copies t now: let it come to its end"]
+    assert len(copying.target.logs[0].records) == 5
+
+
+@pytest.mark.parametrize(
+    ("side", "call", "problem"),
+    [
+        ("source", "broker", "http://a does not say what it takes: no (403 DENIED)"),
+        ("target", "broker", "http://b does not say what it takes: no (403 DENIED)"),
+        ("source", "topic", "t cannot be read at http://a: no (403 DENIED)"),
+        ("target", "have_topic", "t cannot be at http://b as it is at http://a: no (403 DENIED)"),
+        ("target", "append", "http://b takes no records of t: no (403 DENIED)"),
+        ("source", "groups", "the groups of http://a cannot be listed: no (403 DENIED)"),
+        ("source", "group", "group 'g' cannot be read at http://a: no (403 DENIED)"),
+        ("target", "group", "group 'g' cannot be read at http://b: no (403 DENIED)"),
+        ("target", "move_offsets", "group 'g' was not moved at http://b: no (403 DENIED)"),
+    ],
+)
+def test_whatever_a_side_does_not_allow_is_said_in_a_line(
+    copying: Copying, monkeypatch: pytest.MonkeyPatch, side: str, call: str, problem: str
+) -> None:
+    def deny(*_: object) -> None:
+        raise Refused(403, "DENIED", "no")
+
+    copying.source.groups["g"] = {(TOPIC, 0): 8}
+    monkeypatch.setattr(getattr(copying, side).client, call, deny)
+
+    assert copying.run() == NOT_DONE
+    assert copying.problems == [problem]
 
 
 def test_a_signal_ends_a_run_with_4(copying: Copying, monkeypatch: pytest.MonkeyPatch) -> None:

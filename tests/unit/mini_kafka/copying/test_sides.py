@@ -1,11 +1,12 @@
 """Reading a side: from one offset until another, over what retention takes meanwhile."""
 
 import threading
+from itertools import count
 
 import pytest
 
 from mini_kafka.copying.errors import CopyFailed
-from mini_kafka.copying.sides import SETTLE_S, Side
+from mini_kafka.copying.sides import SETTLE_LOOKS, SETTLE_S, Side
 from mini_kafka_shared.retry import Stopped
 from tests.support.copying import TOPIC, FakeLog, FakeSide, record
 
@@ -46,20 +47,35 @@ def test_a_record_that_cannot_be_read_is_named() -> None:
         read(side, 0, 2)
 
 
+class Stop(threading.Event):
+    """An event that is set after some waits."""
+
+    def __init__(self, waits: int) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+        self._left = waits
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return len(self.waits) > self._left
+
+
 def test_a_side_has_settled_when_two_looks_show_the_same() -> None:
-    waits: list[float] = []
+    stop = Stop(waits=100)
+    looks = iter([1, 2, 2, 3])
 
-    class Stop(threading.Event):
-        """A program that runs on for three waits."""
+    assert Side("http://a", patience_s=1, stop=stop).settled(lambda: next(looks)) == 2
+    assert stop.waits == [SETTLE_S] * 2
 
-        def wait(self, timeout: float | None = None) -> bool:
-            waits.append(timeout or 0)
-            return len(waits) > 3
 
-    side = Side("http://a", patience_s=1, stop=Stop())
-    looks = iter([1, 2, 2, 3, 4])
+def test_a_side_that_never_settles_is_not_waited_for_without_end() -> None:
+    stop = Stop(waits=100)
+    looks = count()
 
-    assert side.settled(lambda: next(looks)) == 2
-    assert waits == [SETTLE_S] * 2
+    assert Side("http://a", patience_s=1, stop=stop).settled(lambda: next(looks)) == SETTLE_LOOKS
+    assert len(stop.waits) == SETTLE_LOOKS
+
+
+def test_a_program_that_is_asked_to_end_does_not_wait_until_a_side_has_settled() -> None:
     with pytest.raises(Stopped):
-        side.settled(lambda: next(looks))
+        Side("http://a", patience_s=1, stop=Stop(waits=0)).settled(lambda: 1)

@@ -53,7 +53,7 @@ def test_two_runs_do_not_copy_the_same_topic_at_once(tmp_path: Path) -> None:
     first, second = (CopyState(tmp_path / "new", SOURCE, TARGET) for _ in range(2))
 
     with first.locked():
-        with pytest.raises(CopyFailed, match="another run copies t to it now: let it come to its end"), second.locked():
+        with pytest.raises(CopyFailed, match="another run copies t now: let it come to its end"), second.locked():
             pass
         with CopyState(tmp_path / "new", TARGET, SOURCE).locked():
             pass
