@@ -7,10 +7,11 @@ rights, faults and a request log need no new signatures. A refusal is a `BrokerE
 is the engine's: a call with `wait_ms` ends at the first record, or when the time is over, or when the engine closes.
 
 On a Kafka cluster every call may also raise `ClusterUnavailable`, `ClusterDenied` or `ClusterRefused`, and some mean
-what a cluster can: `produce` is all or none only as far as its check goes (`PartlyAppended` says the rest; after `ClusterUnavailable`
-nobody knows), takes no `sequence` and no timestamp 0, and may go by the partitions of five seconds ago. Ends are those
-of committed records; `record_count` counts offsets. Another gateway may come between the check of a change and the
-change, and sees it later. A topic's limits and defaults are the cluster's, and so is `epoch`.
+what a cluster can: `produce` is all or none only as far as its check goes (`PartlyAppended` says the rest; after
+`ClusterUnavailable` nobody knows), takes no `sequence` and no timestamp 0, and may go by the partitions of five
+seconds ago. Ends are those of committed records; `record_count` counts offsets. Another gateway may come between the
+check of a change and the change, and sees it later. A topic's limits and defaults are the cluster's, and so is
+`epoch`.
 
 Groups of a cluster are Kafka's, without limits of their own. `consume` is exactly once for a consumer that waits for
 each answer, over all gateways; calls at two of them at once may get the same record, and the slower one's commit

@@ -61,6 +61,7 @@ class QuietConnection(Connection):
     def __init__(self, timeout_ms: int) -> None:
         self.config = ClusterConfig(("127.0.0.1:1",), timeout_ms=timeout_ms)
         self.admin = AdminClient()  # type: ignore[assignment]
+        self.trouble = ""
 
 
 @pytest.fixture(autouse=True)
