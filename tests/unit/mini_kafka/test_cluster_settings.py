@@ -1,5 +1,6 @@
 """A gateway's settings: contradictions are refused in a sentence, and a secret is shown nowhere."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,15 @@ def test_a_file_that_holds_no_certificate_is_said_at_the_start_by_its_settings_n
 def test_partitions_are_the_clusters_affair_unless_they_are_set() -> None:
     assert build_config(settings(GATEWAY)).num_partitions is None
     assert build_config(settings(GATEWAY, "--num-partitions", "3")).num_partitions == 3
+
+
+def test_the_settings_that_a_document_shows_are_settings_of_a_gateway(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "scaling.md").read_text(encoding="utf-8")
+    password, token = (
+        dict(re.findall(r"^(\w+)=(.+)$", block, re.MULTILINE))
+        for block in re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+        if "MINI_KAFKA_SASL_MECHANISM" in block
+    )
+    assert settings(password).sasl_mechanism == "SCRAM-SHA-512"
+    assert settings(password | token).sasl_mechanism == "OAUTHBEARER"
+    assert capsys.readouterr().err == ""

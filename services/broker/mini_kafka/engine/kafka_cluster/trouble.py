@@ -7,7 +7,8 @@ names. Knows texts and nothing else.
 import re
 
 LOGGED_IN_BY = (
-    "the cluster does not let MINI_KAFKA_SASL_USERNAME in: set the password that it has there, or the other way round"
+    "the cluster does not let MINI_KAFKA_SASL_USERNAME in: give it this password there, or set the one that it has and"
+    " start the gateway again"
 )
 OTHER_LISTENER = (
     "MINI_KAFKA_SECURITY_PROTOCOL and MINI_KAFKA_SASL_MECHANISM have to be those of the listener at this address"
