@@ -162,7 +162,7 @@ def load(
     arguments, unknown = _parser(settings_class, prog, description).parse_known_args(argv)
     given = vars(arguments)
     print_config = given.pop("print_config", False)
-    problems = [f"unknown arguments: {' '.join(unknown)}; see --help"] if unknown else []
+    problems = [f"unknown arguments: {_without_values(unknown)}; see --help"] if unknown else []
     elsewhere = read_other_names(settings_class.other_names, given.pop(OTHER_NAMES, []), environ, prog, problems)
 
     values: dict[str, Any] = {}
@@ -244,6 +244,12 @@ def _parser(settings_class: type[Settings], prog: str, description: str) -> argp
             options["metavar"] = field.title or ("N" if _is_a(field, int) else name.upper())
         parser.add_argument(_flag(name), **options)
     return parser
+
+
+def _without_values(unknown: Sequence[str]) -> str:
+    """Name unknown flags alone: what follows one that is misspelt may be a password."""
+    flags = [argument.partition("=")[0] for argument in unknown if argument.startswith("-")]
+    return " ".join(flags or unknown)
 
 
 def _wrong_settings(settings_class: type[Settings], error: ValidationError, sources: Mapping[str, str]) -> list[str]:

@@ -13,7 +13,7 @@ from testcontainers.core.container import DockerContainer
 from tests.compat.clients import APACHE_KAFKA_IMAGE
 from tests.integration.deadlines import wait_until
 
-_SETTINGS = {
+SETTINGS = {
     "KAFKA_NODE_ID": "1",
     "KAFKA_PROCESS_ROLES": "broker,controller",
     "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
@@ -55,9 +55,9 @@ def running_apache_kafka() -> Iterator[ApacheKafka]:
     container = DockerContainer(APACHE_KAFKA_IMAGE)
     ports: dict[str, Any] = container.ports  # whose type has no place for an address
     ports["9092/tcp"] = ("127.0.0.1", port)
-    container.with_envs(**_SETTINGS, KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{address}")
+    container.with_envs(**SETTINGS, KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{address}")
     with container:
-        wait_until(lambda: _answers(address), f"Kafka answers at {address}", seconds=120)
+        wait_until(lambda: answers(address), f"Kafka answers at {address}", seconds=120)
         yield ApacheKafka(container, address)
 
 
@@ -71,7 +71,8 @@ def kafka_address() -> Iterator[str]:
             yield kafka.address
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Tell whether a Kafka answers there."""
     told: dict[str, str | int | float | bool] = {"bootstrap.servers": address, "log_level": 0}
     admin = AdminClient(told)  # it has to outlive its question: a client that is gone never answers
     try:

@@ -6,8 +6,9 @@ is ever logged or shown.
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, ByteSize, Field, SecretStr, TypeAdapter, model_validator
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr, TypeAdapter, model_validator
 
 from mini_kafka_shared.settings import HostAndPort, Settings
 
@@ -30,6 +31,19 @@ OptionalPath = Annotated[Path | None, BeforeValidator(_nothing)]
 Mechanism = Annotated[
     Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None, BeforeValidator(_nothing)
 ]
+
+
+def _token_url(value: str) -> str:
+    """Take an address without a secret in it: addresses are logged."""
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc):
+        raise ValueError(
+            "is not the address of a token endpoint: write https://HOST/PATH, and no user or password in it"
+        )
+    return value
+
+
+TokenUrl = Annotated[str, AfterValidator(_token_url)]
 
 
 class CannotUseCluster(Exception):
@@ -105,6 +119,12 @@ class ClusterSettings(Settings):
     ssl_key_file: OptionalPath = Field(
         default=None, title="PATH", description="The PEM file of that certificate's private key."
     )
+    ssl_key_password: SecretStr = Field(
+        default=SecretStr(""), description="The password of that key, where it has one; a file is safer than a flag."
+    )
+    ssl_key_password_file: OptionalPath = Field(
+        default=None, title="PATH", description="A file that holds the key's password and nothing else."
+    )
     sasl_mechanism: Mechanism = Field(
         default=None,
         title="MECHANISM",
@@ -119,8 +139,18 @@ class ClusterSettings(Settings):
     sasl_password_file: OptionalPath = Field(
         default=None, title="PATH", description="A file that holds the password and nothing else."
     )
-    sasl_token_url: str = Field(
+    sasl_token_url: TokenUrl = Field(
         default="", title="URL", description="Where OAUTHBEARER gets its tokens (OpenID Connect's token endpoint)."
+    )
+    sasl_token_scope: str = Field(
+        default="",
+        title="SCOPE",
+        description="What OAUTHBEARER's tokens are asked to be for, where that has to be said.",
+    )
+    sasl_token_ca_file: OptionalPath = Field(
+        default=None,
+        title="PATH",
+        description="The PEM file of who vouches for an https:// token endpoint; unset: the system's.",
     )
 
     @model_validator(mode="after")
@@ -137,6 +167,7 @@ def _contradictions(settings: ClusterSettings) -> tuple[tuple[bool, str], ...]:
     is_gateway, has_sasl, has_tls = settings.engine == "kafka", "SASL" in protocol, "SSL" in protocol
     files = settings.ssl_ca_file or settings.ssl_certificate_file or settings.ssl_key_file
     has_password = bool(settings.sasl_password.get_secret_value())
+    has_key_password = bool(settings.ssl_key_password.get_secret_value())
     has_login = bool(mechanism or settings.sasl_username or has_password or settings.sasl_password_file)
     return (
         (is_gateway and not settings.bootstrap_servers,
@@ -154,6 +185,10 @@ def _contradictions(settings: ClusterSettings) -> tuple[tuple[bool, str], ...]:
         ((settings.ssl_certificate_file is None) != (settings.ssl_key_file is None),
          "a certificate and its key belong together: set both MINI_KAFKA_SSL_CERTIFICATE_FILE and"
          " MINI_KAFKA_SSL_KEY_FILE"),
+        (settings.ssl_key_file is None and (has_key_password or settings.ssl_key_password_file is not None),
+         "the password of a key needs the key: set MINI_KAFKA_SSL_KEY_FILE, or leave the password out"),
+        (has_key_password and settings.ssl_key_password_file is not None,
+         "the key's password is given twice: leave MINI_KAFKA_SSL_KEY_PASSWORD or the one with _FILE out"),
         (has_password and settings.sasl_password_file is not None,
          "the password is given twice: leave MINI_KAFKA_SASL_PASSWORD or MINI_KAFKA_SASL_PASSWORD_FILE out"),
         (mechanism is not None and not (settings.sasl_username and (has_password or settings.sasl_password_file)),
@@ -161,4 +196,6 @@ def _contradictions(settings: ClusterSettings) -> tuple[tuple[bool, str], ...]:
          " MINI_KAFKA_SASL_PASSWORD"),
         ((mechanism == "OAUTHBEARER") != bool(settings.sasl_token_url),
          "OAUTHBEARER and MINI_KAFKA_SASL_TOKEN_URL belong together: set both or neither"),
+        (not settings.sasl_token_url and bool(settings.sasl_token_scope or settings.sasl_token_ca_file),
+         "sasl_token_scope and sasl_token_ca_file are for OAUTHBEARER: set MINI_KAFKA_SASL_TOKEN_URL too, or neither"),
     )  # fmt: skip

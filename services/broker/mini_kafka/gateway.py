@@ -3,13 +3,28 @@
 The only place that opens a secret. Imports librdkafka, so `bootstrap` imports it only for a gateway.
 """
 
+from pathlib import Path
+
 from confluent_kafka import KafkaException
+from pydantic import SecretStr
 
 from mini_kafka.cluster_settings import CannotUseCluster
 from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, Security
 from mini_kafka.engine.kafka_cluster.engine import KafkaClusterEngine
 from mini_kafka.engine.kafka_cluster.gateway_name import default_name
 from mini_kafka.settings import BrokerSettings
+
+SYSTEM_AUTHORITIES = "probe"
+"""Lets librdkafka look for the system's certificates: its HTTPS client takes one place for granted (2.16)."""
+REFUSED = {
+    "ssl.ca.location": ("MINI_KAFKA_SSL_CA_FILE", "it has to hold certificates, as PEM"),
+    "ssl.certificate.location": ("MINI_KAFKA_SSL_CERTIFICATE_FILE", "it has to hold the certificate, as PEM"),
+    "ssl.key.location": (
+        "MINI_KAFKA_SSL_KEY_FILE",
+        "it has to hold the certificate's key, as PEM; one with a password needs MINI_KAFKA_SSL_KEY_PASSWORD_FILE too",
+    ),
+}
+"""What librdkafka refuses when it starts, by its own names."""
 
 
 def build_engine(settings: BrokerSettings) -> KafkaClusterEngine:
@@ -22,14 +37,16 @@ def build_engine(settings: BrokerSettings) -> KafkaClusterEngine:
     try:
         return KafkaClusterEngine(config)
     except KafkaException as error:
-        raise CannotUseCluster(f"the settings for the Kafka cluster are refused: {error.args[0].str()}") from error
+        raise CannotUseCluster(
+            f"the settings for the Kafka cluster are refused: {_in_our_words(error.args[0].str())}"
+        ) from error
 
 
 def build_config(settings: BrokerSettings) -> ClusterConfig:
     """Tell the engine what the settings say.
 
     Raises:
-        CannotUseCluster: the file with the password cannot be read.
+        CannotUseCluster: a file cannot be read, or one with a password is empty.
     """
     return ClusterConfig(
         bootstrap_servers=settings.bootstrap_servers,
@@ -54,31 +71,58 @@ def build_config(settings: BrokerSettings) -> ClusterConfig:
 
 
 def _security(settings: BrokerSettings) -> Security:
-    secret = _password(settings)
+    password = _secret("SASL_PASSWORD_FILE", settings.sasl_password_file, settings.sasl_password)
     given: dict[str, object] = {
         "security.protocol": settings.security_protocol,
-        "ssl.ca.location": settings.ssl_ca_file,
-        "ssl.certificate.location": settings.ssl_certificate_file,
-        "ssl.key.location": settings.ssl_key_file,
+        "ssl.ca.location": _readable("SSL_CA_FILE", settings.ssl_ca_file),
+        "ssl.certificate.location": _readable("SSL_CERTIFICATE_FILE", settings.ssl_certificate_file),
+        "ssl.key.location": _readable("SSL_KEY_FILE", settings.ssl_key_file),
+        "ssl.key.password": _secret("SSL_KEY_PASSWORD_FILE", settings.ssl_key_password_file, settings.ssl_key_password),
         "sasl.mechanism": settings.sasl_mechanism,
     }
     if settings.sasl_mechanism == "OAUTHBEARER":
         given |= {
             "sasl.oauthbearer.method": "oidc",
             "sasl.oauthbearer.client.id": settings.sasl_username,
-            "sasl.oauthbearer.client.secret": secret,
+            "sasl.oauthbearer.client.secret": password,
             "sasl.oauthbearer.token.endpoint.url": settings.sasl_token_url,
+            "sasl.oauthbearer.scope": settings.sasl_token_scope,
+            "https.ca.location": _readable("SASL_TOKEN_CA_FILE", settings.sasl_token_ca_file) or SYSTEM_AUTHORITIES,
         }
     else:
-        given |= {"sasl.username": settings.sasl_username, "sasl.password": secret}
+        given |= {"sasl.username": settings.sasl_username, "sasl.password": password}
     return Security({name: str(value) for name, value in given.items() if value})
 
 
-def _password(settings: BrokerSettings) -> str:
-    if settings.sasl_password_file is None:
-        return settings.sasl_password.get_secret_value()
+def _readable(name: str, path: Path | None) -> Path | None:
+    """Give the path of a file that can be read: librdkafka would only say that OpenSSL could not."""
+    if path is not None:
+        _read(name, path)
+    return path
+
+
+def _secret(name: str, path: Path | None, given: SecretStr) -> str:
+    if path is None:
+        return given.get_secret_value()
     try:
-        return settings.sasl_password_file.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise CannotUseCluster(f"MINI_KAFKA_SASL_PASSWORD_FILE cannot be read: {reason}") from error
+        secret = _read(name, path).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise CannotUseCluster(f"MINI_KAFKA_{name} cannot be read: it is not UTF-8") from None
+    if not secret:
+        raise CannotUseCluster(f"MINI_KAFKA_{name} is empty: write the password into {path}")
+    return secret
+
+
+def _read(name: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CannotUseCluster(f"MINI_KAFKA_{name} cannot be read: {error.strerror}: {path}") from error
+
+
+def _in_our_words(reason: str) -> str:
+    """Name our setting where librdkafka names its own, and say what may be wrong with it."""
+    for name, (ours, advice) in REFUSED.items():
+        if name in reason:
+            return f"{reason.replace(name, ours)}; {advice}"
+    return reason

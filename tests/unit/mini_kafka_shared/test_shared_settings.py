@@ -149,7 +149,7 @@ def test_every_wrong_setting_gets_a_line_that_names_it_in_one_run(capsys: pytest
         capsys, "--http-port", "70000", "--nome", "x", LAMP_NAME="..", LAMP_COLOURS="a", BROKER_URL="here:1"
     )
 
-    assert lines[0] == "lamp: unknown arguments: --nome x; see --help"
+    assert lines[0] == "lamp: unknown arguments: --nome; see --help"
     assert lines[1].startswith("lamp: --broker (BROKER_URL): 'here:1' from the environment is not the address")
     assert lines[2] == (
         "lamp: --http-port (LAMP_HTTP_PORT): '70000' from the command line should be less than or equal to 65535"
@@ -201,7 +201,14 @@ def test_a_flag_without_its_value_is_refused_in_one_line(capsys: pytest.CaptureF
 
 
 def test_a_flag_is_not_guessed_from_its_beginning(capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal(capsys, "--http", "1") == ["lamp: unknown arguments: --http 1; see --help"]
+    assert refusal(capsys, "--http", "1") == ["lamp: unknown arguments: --http; see --help"]
+
+
+@pytest.mark.parametrize("arguments", [("--pasword", "hunter2"), ("--pasword=hunter2",)])
+def test_the_value_of_a_misspelt_flag_is_not_shown_for_it_may_be_a_password(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert refusal(capsys, *arguments) == ["lamp: unknown arguments: --pasword; see --help"]
 
 
 def test_an_unknown_variable_gets_a_warning_with_the_nearest_name(capsys: pytest.CaptureFixture[str]) -> None:

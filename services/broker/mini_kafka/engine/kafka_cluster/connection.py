@@ -6,7 +6,6 @@ ours. What it raises becomes the core's errors here. Knows neither topics nor gr
 
 import asyncio
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -18,9 +17,11 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
+from mini_kafka.core.errors import BrokerError, ClusterUnavailable
 from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, admin_config
 from mini_kafka.engine.kafka_cluster.cluster_errors import ALL_AWAY, of_exception
 from mini_kafka.engine.kafka_cluster.daemon_threads import DaemonThreads
+from mini_kafka.engine.kafka_cluster.trouble import NEVER_ANSWERED, explained, recurring
 
 PROBE_S = 3.0
 """How often the cluster is asked whether it is there, while it is: so late /readyz learns that it is not."""
@@ -31,11 +32,6 @@ PROBED_TOPIC = "is the cluster there?"
 """What every node is asked about: no topic can have this name, so none is found, and none is made."""
 REPEATED_LINE_S = 60
 REMEMBERED_LINES = 1000
-CHANGING = re.compile(
-    r"\d+(?=ms\b)|(?<=timeout #)\d+|\d+(?= (?:in-flight|retry-queued|out-queue|partially-sent))"
-    r"|, \d+ identical error\(s\) suppressed"
-)
-"""What differs between two of librdkafka's lines that say the same: how long it waited, and for how many requests."""
 THREADS = 4
 """For calls that block and have no future, such as the list of all topics."""
 LET_GO_S = 60.0
@@ -47,7 +43,7 @@ T = TypeVar("T")
 
 
 class RareRepeats(logging.Filter):
-    """Lets a line through that did not come within the last minute."""
+    """Lets a line through that did not come within the last minute, of whichever client."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +51,7 @@ class RareRepeats(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether the line is news."""
-        text, now = CHANGING.sub("", record.getMessage()), record.created
+        text, now = recurring(record.getMessage()), record.created
         if now - self._last.get(text, 0) < REPEATED_LINE_S:
             return False
         if len(self._last) >= REMEMBERED_LINES:
@@ -130,7 +126,7 @@ class Connection:
         try:
             return future.result()
         except KafkaException as error:
-            raise of_exception(error, named) from error
+            raise self.refusal(error, named) from error
 
     async def on_thread(self, work: Callable[[], T], named: str = "") -> T:
         """Do on a thread what blocks.
@@ -141,12 +137,18 @@ class Connection:
         try:
             return await self._threads.run(work)
         except KafkaException as error:
-            raise of_exception(error, named) from error
+            raise self.refusal(error, named) from error
+
+    def refusal(self, error: KafkaException, named: str = "") -> BrokerError:
+        """Give the core's error for what librdkafka raised, with the reason why the cluster is away, if it is known."""
+        found = of_exception(error, named)
+        is_known = isinstance(found, ClusterUnavailable) and self.trouble and self._warned
+        return ClusterUnavailable(self.trouble) if is_known else found
 
     def _note_error(self, error: KafkaError) -> None:
         """Keep why a node cannot be reached: the call that waits for it only knows that its time is over."""
         if error.code() != ALL_AWAY:
-            self._last_error = error.str()
+            self._last_error = explained(error.str())
 
     async def _probe(self) -> None:
         while True:
@@ -160,7 +162,7 @@ class Connection:
         except KafkaException as error:
             self._hear()
             was_there = not self.trouble
-            self.trouble = self._last_error or error.args[0].str()
+            self.trouble = self._last_error or self._of_silence(error.args[0].str())
             if was_there or not self._warned:
                 self._warned = True
                 logger.warning(
@@ -172,6 +174,9 @@ class Connection:
             logger.info("the Kafka cluster %s answers, with %d nodes", cluster.cluster_id, len(cluster.brokers))
         self._cluster_id, self.brokers = str(cluster.cluster_id), len(cluster.brokers)
         self.trouble = self._last_error = ""
+
+    def _of_silence(self, reason: str) -> str:
+        return reason if self._cluster_id else f"{reason}; {NEVER_ANSWERED}"
 
     def _hear(self) -> None:
         """Take over what librdkafka logged and noticed meanwhile."""

@@ -18,7 +18,7 @@ from confluent_kafka.admin import ConfigEntry, ConfigResource, ConfigSource, Off
 from mini_kafka.core.errors import BrokerError, ClusterUnavailable, InvalidTopic, UnknownTopic
 from mini_kafka.core.topic import check_name
 from mini_kafka.core.topic_config import CONFIGS, TopicConfig
-from mini_kafka.engine.kafka_cluster.cluster_errors import known_offset, of_exception
+from mini_kafka.engine.kafka_cluster.cluster_errors import known_offset
 from mini_kafka.engine.kafka_cluster.connection import Connection, settled
 from mini_kafka.engine.kafka_cluster.shared_questions import SharedQuestions
 from mini_kafka.engine.kafka_cluster.topic_ids import id_of
@@ -130,7 +130,7 @@ class TopicViews:
             try:
                 topic = future.result()
             except KafkaException as error:
-                refusal = of_exception(error, name)
+                refusal = self._connection.refusal(error, name)
                 if isinstance(refusal, UnknownTopic | InvalidTopic):
                     continue
                 raise refusal from error
@@ -229,7 +229,7 @@ class TopicViews:
                 try:
                     answers[place.topic, place.partition] = known_offset(future.result().offset)
                 except KafkaException as error:
-                    answers[place.topic, place.partition] = of_exception(error, place.topic)
+                    answers[place.topic, place.partition] = self._connection.refusal(error, place.topic)
         return answers
 
     async def _explain(self, refusal: BrokerError, name: str) -> None:
@@ -268,7 +268,7 @@ class TopicViews:
             try:
                 entries = future.result()
             except KafkaException as error:
-                refusal = of_exception(error, name)
+                refusal = self._connection.refusal(error, name)
                 if isinstance(refusal, UnknownTopic):
                     self.forget(name)
                     continue

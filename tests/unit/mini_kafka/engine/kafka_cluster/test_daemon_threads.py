@@ -17,10 +17,15 @@ async def test_work_is_done_on_a_thread_that_a_process_does_not_wait_for() -> No
 
 
 async def test_a_thread_that_is_free_does_the_next_piece_and_one_more_is_started_only_where_none_is() -> None:
-    threads, may_end = DaemonThreads(3, "work"), threading.Event()
+    threads, begun, may_end = DaemonThreads(3, "work"), threading.Event(), threading.Event()
+
+    def block() -> bool:
+        begun.set()
+        return may_end.wait(TIMEOUT_S)
+
     one_after_another = {await threads.run(threading.get_ident) for _ in range(10)}
-    blocked = asyncio.create_task(threads.run(lambda: may_end.wait(TIMEOUT_S)))
-    await asyncio.sleep(0)
+    blocked = asyncio.create_task(threads.run(block))
+    assert await asyncio.to_thread(begun.wait, TIMEOUT_S)
     beside = {await threads.run(threading.get_ident) for _ in range(10)}
     may_end.set()
     assert await blocked

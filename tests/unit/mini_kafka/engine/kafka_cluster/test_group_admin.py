@@ -64,6 +64,7 @@ class QuietConnection(Connection):
     def __init__(self, timeout_ms: int) -> None:
         self.config = ClusterConfig(("127.0.0.1:1",), timeout_ms=timeout_ms)
         self.admin = AdminClient()  # type: ignore[assignment]
+        self.trouble = ""
         self.renewals = 0
 
     def renew(self) -> None:

@@ -79,6 +79,7 @@ class QuietConnection(Connection):
     def __init__(self, admin: AdminClient) -> None:
         self.config = ClusterConfig(("127.0.0.1:1",))
         self.admin = admin  # type: ignore[assignment]
+        self.trouble = ""
 
 
 class Time:
