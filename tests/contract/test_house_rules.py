@@ -17,9 +17,10 @@ MAX_LINES = 400
 NOT_OURS_TO_SPLIT = re.compile(r"(.*/)?requirements[^/]*\.txt|LICENSE")
 REASON = "over 400 lines because"
 
-# Where people and build machines keep their files; each is a name below the root of the file system.
+# Where people and build machines keep their files; each is a name below the root of the file system. (Kafka's image has
+# a volume below one of them.)
 HOMES = ("work", "root", "home", "Users", "builds", "workspace", "github/workspace", "mnt")
-MACHINE_PATH = re.compile(rf"(?<![\w.~$}})>-])/(?:{'|'.join(HOMES)})(?![\w.-])")
+MACHINE_PATH = re.compile(rf"(?<![\w.~$}})>-])/(?:{'|'.join(HOMES)})(?![\w.-]|/shared/config)")
 # A place to fetch packages or images from that is not everybody's.
 PRIVATE_SOURCE = re.compile(
     r"(?:index-url|index_url|find-links|find_links|trusted-host|registry-mirrors?)[\"']?[ =:]+[\"'\[]*(?:\w+[./:]|/)"

@@ -7,7 +7,7 @@ import requests
 
 from mini_kafka_shared.client import BrokerUnavailable, NotOnCluster, PartlyAppended
 from mini_kafka_shared.schemas_v1 import AcknowledgeRequest, ReleaseLater, TextRecord
-from tests.unit.mini_kafka_shared.test_client import FakeBroker, client_of
+from tests.support.fake_broker import FakeBroker, client_of
 
 
 class Gateways(FakeBroker):
