@@ -63,6 +63,9 @@ GATEWAY = "Mini-Kafka-Gateway"
 NOT_ON_CLUSTER = "NOT_ON_CLUSTER"
 PARTLY_APPENDED = "PARTLY_APPENDED"
 CLUSTER_REFUSED = "CLUSTER_REFUSED"
+READ_TIMEOUT_S = 20.0
+"""Longer than a gateway waits for its cluster (MINI_KAFKA_CLUSTER_TIMEOUT, 15 s): who asks again earlier, while a Kafka
+node is replaced, may have a message appended twice."""
 DEFAULT_RETRY_AFTER_S = 1.0
 """The wait after an overload whose `Retry-After` is missing, or is a date, which the broker never sends."""
 
@@ -129,7 +132,7 @@ class BrokerClient:
         url: str,
         *,
         connect_timeout_s: float = 2.0,
-        read_timeout_s: float = 10.0,
+        read_timeout_s: float = READ_TIMEOUT_S,
         session: requests.Session | None = None,
     ) -> None:
         self.url = url.rstrip("/")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mini_kafka.cluster_settings import ClusterSettings
 from mini_kafka_shared.schemas import (
     ConsumerPosition,
     ConsumerRegistered,
@@ -210,6 +211,14 @@ def test_every_call_has_a_connect_and_a_read_time_out() -> None:
     connect_s, read_s = broker.options["timeout"]
     assert 0 < connect_s <= 5
     assert 0 < read_s <= 30
+
+
+def test_a_gateway_that_waits_for_its_cluster_has_answered_before_the_client_gives_up() -> None:
+    broker = FakeBroker(body={"status": "ok", "offset": 7})
+
+    client_of(broker).publish("t", "v")
+
+    assert broker.options["timeout"][1] > ClusterSettings.model_fields["cluster_timeout"].default + 2
 
 
 def test_the_read_time_out_of_a_long_poll_is_longer_than_the_poll() -> None:
