@@ -13,11 +13,14 @@ LOGGED_IN_BY = (
 OTHER_LISTENER = (
     "MINI_KAFKA_SECURITY_PROTOCOL and MINI_KAFKA_SASL_MECHANISM have to be those of the listener at this address"
 )
-ADVICE = (
+ADVICE: tuple[tuple[str, str], ...] = (
     ("certificate verify failed",
      "either no authority of MINI_KAFKA_SSL_CA_FILE (unset: of the system) vouches for the cluster's certificate, or it"
      " is not for the host that MINI_KAFKA_BOOTSTRAP_SERVERS or the cluster's advertised listener names"),
     ("connecting to a PLAINTEXT broker listener", OTHER_LISTENER),
+    ("OAUTHBEARER mechanism handshake failed: Broker: Request not valid in current SASL state",
+     "its token has run out, and MINI_KAFKA_SASL_TOKEN_URL gives no other; or, if it was never let in,"
+     f" {OTHER_LISTENER}"),
     ("mechanism handshake failed", OTHER_LISTENER),
     ("alert certificate expired", "the certificate in MINI_KAFKA_SSL_CERTIFICATE_FILE is too old: put a new one there"
      " and start the gateway again"),

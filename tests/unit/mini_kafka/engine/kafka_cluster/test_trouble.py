@@ -17,6 +17,10 @@ NODE = "sasl_ssl://kafka:9093/bootstrap: "
         ("Receive failed: ssl/tls alert bad certificate: SSL alert number 42", "MINI_KAFKA_SSL_CERTIFICATE_FILE"),
         ("Disconnected: connecting to a PLAINTEXT broker listener?", "MINI_KAFKA_SECURITY_PROTOCOL"),
         ("SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL mechanism", "MINI_KAFKA_SASL_MECHANISM"),
+        (
+            "SASL OAUTHBEARER mechanism handshake failed: Broker: Request not valid in current SASL state: none",
+            "MINI_KAFKA_SASL_TOKEN_URL",
+        ),
         ("SASL authentication error: Authentication failed: Invalid username", "MINI_KAFKA_SASL_USERNAME"),
         ('SASL authentication error: {"status":"invalid_token"}', "MINI_KAFKA_SASL_TOKEN_URL"),
         ("Failed to acquire SASL OAUTHBEARER token: Could not connect to server", "MINI_KAFKA_SASL_TOKEN_URL"),
