@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 from random import Random
 
-from tests.checker.http_clients import CUT, SECONDS, Answer, Connection, Lost
+from tests.checker.http_clients import CUT, Answer, Connection, Lost
 
 NOBODY_KNOWS = {502, 503}
+MOST_S = 12.0
+"""How long an answer may take: a call's time, which is 5 s in these runs, and as long for a machine that is busy."""
 
 
 class Gateways:
@@ -30,7 +32,7 @@ class Gateways:
             answer = self._choose(fields.get("Mini_Kafka_Gateway")).ask(method, path, body, **fields)
         finally:
             took_s = time.monotonic() - began
-            assert took_s < SECONDS, f"{method} {path} was not answered within {SECONDS} s"
+            assert took_s < MOST_S, f"{method} {path} took {took_s:.1f} s"
         if answer.status in NOBODY_KNOWS:
             raise Lost
         return answer

@@ -63,6 +63,8 @@ class Log:
     batches: list[Batch] = field(default_factory=list)
     end: int = 0
     kept_until_ms: int = 0
+    size_dropped_ms: int = 0
+    """When the size last dropped a batch that was not too old, at an append, which leaves age to the next pass."""
 
     @property
     def records(self) -> list[Record]:
@@ -273,6 +275,8 @@ class LogModel(RuleBasedStateMachine):
             for partition, log in zip(topic.partitions, model.logs, strict=True):
                 while log.batches and log.start < partition.log_start_offset:
                     assert self.may_go(log, model.config), "retention dropped what must stay"
+                    if not self.may_go_by_age(log, model.config):
+                        log.size_dropped_ms = self.clock.now_ms()
                     log.batches.pop(0)
                 assert (partition.log_start_offset, partition.high_watermark) == (log.start, log.end)
                 assert not self.overdue(log, model.config), "retention left what must go"
@@ -281,9 +285,11 @@ class LogModel(RuleBasedStateMachine):
     def may_go(self, log: Log, config: TopicConfig) -> bool:
         head, size = log.batches[0], sum(batch.size for batch in log.batches)
         by_size = config.retention_bytes >= 0 and size - head.size >= config.retention_bytes
+        return by_size or self.may_go_by_age(log, config)
+
+    def may_go_by_age(self, log: Log, config: TopicConfig) -> bool:
         now_ms = self.clock.now_ms()
-        by_age = 0 <= config.retention_ms < now_ms - head.latest_ms and now_ms >= log.kept_until_ms
-        return by_size or by_age
+        return 0 <= config.retention_ms < now_ms - log.batches[0].latest_ms and now_ms >= log.kept_until_ms
 
     def overdue(self, log: Log, config: TopicConfig) -> bool:
         if not log.batches or not self.may_go(log, config):
@@ -291,7 +297,9 @@ class LogModel(RuleBasedStateMachine):
         head, size = log.batches[0], sum(batch.size for batch in log.batches)
         if config.retention_bytes >= 0 and size - head.size >= config.retention_bytes:
             return True
-        expired_ms = max(head.latest_ms + config.retention_ms + 1, head.appended_ms, log.kept_until_ms)
+        expired_ms = max(
+            head.latest_ms + config.retention_ms + 1, head.appended_ms, log.kept_until_ms, log.size_dropped_ms
+        )
         return self.clock.now_ms() >= expired_ms + MIN_INTERVAL_MS
 
     @invariant()
