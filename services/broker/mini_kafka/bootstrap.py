@@ -276,7 +276,7 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
         loading.result()
-        more = f"/readyz says whether the cluster answers: {engine.trouble}" if engine.trouble else f"epoch {engine.epoch}"
+        more = f"the Kafka cluster: {engine.trouble}" if engine.trouble else f"epoch {engine.epoch}"
         logger.info("ready: http://%s/docs shows the API; %s", server.address.for_people, more)
         await stopping
         await drain(bounds, stop, settings.drain_time)
