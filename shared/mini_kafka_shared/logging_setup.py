@@ -14,14 +14,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TextIO
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 _Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 
-LogLevel = Annotated[Literal["debug", "info", "warning", "error"], _Lower]
-
-LogFormat = Annotated[Literal["pretty", "json"], _Lower]
-LOG_FORMAT_TEXT = "How to write the log: pretty for people, or json, one object a line, for machines."
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    _Lower,
+    Field(description="How much to log: debug, info, warning or error."),
+]
+LogFormat = Annotated[
+    Literal["pretty", "json"],
+    _Lower,
+    Field(description="How to write the log: pretty for people, or json, one object a line, for machines."),
+]
 
 # C0 and C1 control characters, line and paragraph separators, what turns the writing direction of a whole
 # terminal line around, and halves of surrogate pairs, which no terminal can show.

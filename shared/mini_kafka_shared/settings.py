@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, NoReturn, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -122,6 +122,17 @@ KafkaNames = Annotated[tuple[KafkaName, ...], BeforeValidator(_split)]
 
 BrokerUrl = Annotated[str, AfterValidator(_checked_url)]
 """Where a broker's HTTP API is."""
+
+BrokerWait = Annotated[
+    float,
+    Field(
+        ge=0,
+        allow_inf_nan=False,
+        title="SECONDS",
+        description="How long to wait for a broker that is not there or overloaded, at the start and later.",
+    ),
+]
+"""A client's patience, in seconds."""
 
 
 def environment_name(settings_class: type[Settings], name: str) -> str:

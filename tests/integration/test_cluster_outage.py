@@ -75,6 +75,18 @@ def test_a_gateway_starts_and_lives_without_its_cluster() -> None:
         assert "mini_kafka_ready 0.0" in numbers.text.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("127.0.0.1:1", "Connection refused"), ("nowhere.invalid:9092", "MINI_KAFKA_BOOTSTRAP_SERVERS")],
+)
+def test_why_a_cluster_is_not_there_is_known_soon_after_the_start(address: str, reason: str) -> None:
+    with gateway(address, LONG_S) as program:
+        url = url_of(program)
+        assert requests.get(f"{url}/readyz", timeout=20).status_code == 503
+        # Before the first question to the cluster has failed, which takes six seconds.
+        wait_until(lambda: reason in requests.get(f"{url}/readyz", timeout=10).text, "the reason is known", seconds=4)
+
+
 def test_every_call_is_refused_in_its_time_however_much_it_needs_of_the_cluster() -> None:
     with gateway("127.0.0.1:1") as program, ThreadPoolExecutor(len(CALLS)) as threads:
         url = url_of(program)

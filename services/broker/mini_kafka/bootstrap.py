@@ -276,7 +276,8 @@ async def serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
         loading.result()
-        logger.info("ready: http://%s/docs shows the API; epoch %s", server.address.for_people, engine.epoch)
+        more = f"the Kafka cluster: {engine.trouble}" if engine.trouble else f"epoch {engine.epoch}"
+        logger.info("ready: http://%s/docs shows the API; %s", server.address.for_people, more)
         await stopping
         await drain(bounds, stop, settings.drain_time)
     logger.info("stopping")

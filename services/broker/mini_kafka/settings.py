@@ -9,7 +9,7 @@ from mini_kafka.cluster_settings import ClusterSettings
 from mini_kafka.kafka_configs import KAFKA_NAMES
 from mini_kafka.listening import EVERYWHERE, Listener
 from mini_kafka.machine import default_max_connections, default_memory_limit
-from mini_kafka_shared.logging_setup import LOG_FORMAT_TEXT, LogFormat, LogLevel
+from mini_kafka_shared.logging_setup import LogFormat, LogLevel
 from mini_kafka_shared.settings import CommaSeparated, HostAndPort
 
 INT64_MAX = 2**63 - 1
@@ -96,8 +96,8 @@ class BrokerSettings(ClusterSettings):
                 )
         return advertised
 
-    log_level: LogLevel = Field(default="info", description="How much to log: debug, info, warning or error.")
-    log_format: LogFormat = Field(default="pretty", description=LOG_FORMAT_TEXT)
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "pretty"
     memory_limit: ByteSize = Field(
         default_factory=default_memory_limit,
         ge=1024 * 1024,

@@ -3,8 +3,8 @@
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from mini_kafka_shared.logging_setup import LOG_FORMAT_TEXT, LogFormat, LogLevel
-from mini_kafka_shared.settings import BrokerUrl, KafkaName, Settings
+from mini_kafka_shared.logging_setup import LogFormat, LogLevel
+from mini_kafka_shared.settings import BrokerUrl, BrokerWait, KafkaName, Settings
 
 STANDARD_INPUT = "-"
 GENERATOR_RATE = 2.0
@@ -60,15 +60,9 @@ class ProducerSettings(Settings):
     follow: bool = Field(
         default=False, description="Go on at the end of the --input file, and when it is rotated, like tail -F."
     )
-    broker_wait: float = Field(
-        default=60.0,
-        ge=0,
-        allow_inf_nan=False,
-        title="SECONDS",
-        description="How long to wait for a broker that is not there or overloaded, at the start and later.",
-    )
-    log_level: LogLevel = Field(default="info", description="How much to log: debug, info, warning or error.")
-    log_format: LogFormat = Field(default="pretty", description=LOG_FORMAT_TEXT)
+    broker_wait: BrokerWait = 60.0
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "pretty"
 
     @field_validator("follow")
     @classmethod

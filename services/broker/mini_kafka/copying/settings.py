@@ -7,8 +7,8 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from mini_kafka.copying.state import default_folder
-from mini_kafka_shared.logging_setup import LOG_FORMAT_TEXT, LogFormat, LogLevel
-from mini_kafka_shared.settings import BrokerUrl, CommaSeparated, KafkaNames, Settings
+from mini_kafka_shared.logging_setup import LogFormat, LogLevel
+from mini_kafka_shared.settings import BrokerUrl, BrokerWait, CommaSeparated, KafkaNames, Settings
 
 ALL, NONE = "all", "none"
 """The words for every group and for no group."""
@@ -38,15 +38,11 @@ class CopySettings(Settings):
         title="FOLDER",
         description="Where to keep how far each topic is. Unset: mini-kafka-copy in XDG_STATE_HOME or ~/.local/state.",
     )
-    broker_wait: float = Field(
-        default=60.0,
-        ge=0,
-        allow_inf_nan=False,
-        title="SECONDS",
-        description="How long to wait for a side that is not there or overloaded, at the start and later.",
+    broker_wait: BrokerWait = Field(
+        default=60.0, description="How long to wait for a side that is not there or overloaded, at the start and later."
     )
-    log_level: LogLevel = Field(default="info", description="How much to log: debug, info, warning or error.")
-    log_format: LogFormat = Field(default="pretty", description=LOG_FORMAT_TEXT)
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "pretty"
 
     @field_validator("topic")
     @classmethod

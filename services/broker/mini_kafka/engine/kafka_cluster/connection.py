@@ -20,12 +20,14 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata
 from mini_kafka.core.errors import BrokerError, ClusterUnavailable
 from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig, admin_config
 from mini_kafka.engine.kafka_cluster.cluster_errors import ALL_AWAY, of_exception
-from mini_kafka.engine.kafka_cluster.daemon_threads import DaemonThreads
+from mini_kafka.engine.kafka_cluster.daemon_threads import DaemonThreads, retrieve
 from mini_kafka.engine.kafka_cluster.trouble import NEVER_ANSWERED, explained, recurring
 
 PROBE_S = 3.0
 """How often the cluster is asked whether it is there, while it is: so late /readyz learns that it is not."""
 PROBE_AWAY_S = 1.0
+HEAR_S = 0.5
+"""How soon what librdkafka notices while it is asked is known, such as a name that nobody can resolve."""
 PROBES = 2
 """How many nodes are asked before the cluster counts as away: one that does not answer may be the only one."""
 PROBED_TOPIC = "is the cluster there?"
@@ -149,6 +151,8 @@ class Connection:
         """Keep why a node cannot be reached: the call that waits for it only knows that its time is over."""
         if error.code() != ALL_AWAY:
             self._last_error = explained(error.str())
+            if self.trouble:
+                self.trouble = self._last_error
 
     async def _probe(self) -> None:
         while True:
@@ -157,10 +161,14 @@ class Connection:
 
     async def _look(self) -> None:
         """Ask the cluster who it is, and log when that changes."""
-        try:
-            cluster = await self._probe_thread.run(self._ask_any_node)
-        except KafkaException as error:
+        asking = asyncio.ensure_future(self._probe_thread.run(self._ask_any_node))
+        asking.add_done_callback(retrieve)
+        while not asking.done():
+            await asyncio.wait([asking], timeout=HEAR_S)
             self._hear()
+        try:
+            cluster = asking.result()
+        except KafkaException as error:
             was_there = not self.trouble
             self.trouble = self._last_error or self._of_silence(error.args[0].str())
             if was_there or not self._warned:
@@ -169,7 +177,6 @@ class Connection:
                     "the Kafka cluster does not answer: %s; trying again every %d s", self.trouble, PROBE_AWAY_S
                 )
             return
-        self._hear()
         if self.trouble:
             logger.info("the Kafka cluster %s answers, with %d nodes", cluster.cluster_id, len(cluster.brokers))
         self._cluster_id, self.brokers = str(cluster.cluster_id), len(cluster.brokers)

@@ -15,12 +15,10 @@ from itertools import count
 COUNT_BITS = 40
 LIFE_BITS = 48
 NAME_SHIFT = COUNT_BITS + LIFE_BITS
-LEGAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,63}")
-"""What a host or a Kubernetes pod may be called, and what goes into a header as it is."""
 
 
 def default_name() -> str:
-    """Name the gateway after its host, in the letters that a name may have."""
+    """Name the gateway after its host, as a setting may: in ASCII, which goes into a header as it is."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:63] or "gateway"
 
 

@@ -14,6 +14,8 @@ OTHER_LISTENER = (
     "MINI_KAFKA_SECURITY_PROTOCOL and MINI_KAFKA_SASL_MECHANISM have to be those of the listener at this address"
 )
 ADVICE: tuple[tuple[str, str], ...] = (
+    ("Failed to resolve", "MINI_KAFKA_BOOTSTRAP_SERVERS and the cluster's advertised listeners have to name hosts that"
+     " this machine knows"),
     ("certificate verify failed",
      "either no authority of MINI_KAFKA_SSL_CA_FILE (unset: of the system) vouches for the cluster's certificate, or it"
      " is not for the host that MINI_KAFKA_BOOTSTRAP_SERVERS or the cluster's advertised listener names"),

@@ -1,11 +1,13 @@
 """The number of an acquisition names its gateway and its life, and no two lives share a number."""
 
+import socket
 from itertools import islice
 from uuid import UUID
 
 import pytest
 
-from mini_kafka.engine.kafka_cluster.gateway_name import LEGAL_NAME, acquisitions, default_name, gateway_of
+from mini_kafka.cluster_settings import ClusterSettings
+from mini_kafka.engine.kafka_cluster.gateway_name import acquisitions, default_name, gateway_of
 from mini_kafka.engine.port import RecordLock
 from mini_kafka.http_api.lock_text import MAX_CHARACTERS, read_lock, write_runs
 
@@ -32,5 +34,7 @@ def test_the_longest_lock_word_is_read_again() -> None:
     assert read_lock(word) == lock
 
 
-def test_a_gateway_has_a_legal_name_by_itself() -> None:
-    assert LEGAL_NAME.fullmatch(default_name())
+@pytest.mark.parametrize("host", ["till-1.shop.example", "kasse ü", "x" * 300, ""])
+def test_a_gateway_has_a_name_by_itself_that_a_setting_may_give(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
+    assert ClusterSettings(gateway_name=default_name()).gateway_name
