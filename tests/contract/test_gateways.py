@@ -364,3 +364,13 @@ async def test_who_reads_on_gets_no_record_of_a_topic_that_another_gateway_has_m
     await making
     with pytest.raises(UnknownTopicId):
         await left.read(caller, narrow, read.positions, topic_id=topic_id, max_records=5)
+
+
+async def test_gateways_that_make_one_topic_at_the_same_time_all_find_it(
+    left: "KafkaClusterEngine", right: "KafkaClusterEngine", caller: Caller, unique: Unique
+) -> None:
+    name = unique("topic")
+    made = await asyncio.gather(
+        *(engine.ensure_topic(caller, name, explicit=True) for engine in (left, right) for _ in range(5))
+    )
+    assert len({topic.topic_id for topic in made}) == 1
