@@ -386,3 +386,15 @@ async def test_gateways_that_make_one_topic_at_the_same_time_all_find_it(
         *(engine.ensure_topic(caller, name, explicit=True) for engine in (left, right) for _ in range(5))
     )
     assert len({topic.topic_id for topic in made}) == 1
+
+
+async def test_a_new_group_begins_where_the_log_begins_and_that_is_committed(
+    left: "KafkaClusterEngine", caller: Caller, narrow: str, group: str
+) -> None:
+    import confluent_kafka
+
+    await produce(left, caller, narrow, b"a", b"b", b"c", b"d")
+    [deleted] = left._connection.admin.delete_records([confluent_kafka.TopicPartition(narrow, 0, 2)]).values()
+    await asyncio.to_thread(deleted.result, WAIT_MS / 1000)
+    assert offsets(await acquire(left, caller, group, narrow)) == [2, 3]
+    assert await left.committed_offsets(caller, group) == {TopicPartition(narrow, 0): 2}
