@@ -21,6 +21,7 @@ from mini_kafka.core.errors import (
 )
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.core.record_batch import NewRecord, Record
+from mini_kafka.engine.kafka_cluster.feed import MAX_RECORDS
 from mini_kafka.engine.port import AcquiredRecord, Caller, ConsumerPlace, GroupPartition, Release, ToOffset
 from tests.support.sharing import WAIT_MS, acquire, deliveries, locks, offsets, produce
 from tests.support.tasks import until
@@ -179,12 +180,23 @@ async def test_a_gateway_shares_so_many_groups_and_no_more(
     await acquire(small, caller, group, topic, wait_ms=0)
 
 
-async def test_more_records_than_a_window_holds_come_in_order_and_once(
+async def test_a_window_that_was_full_is_filled_again_and_all_records_come_in_order_and_once(
     left: "KafkaClusterEngine", caller: Caller, narrow: str, group: str
 ) -> None:
     for _ in range(10):
         await produce(left, caller, narrow, *[b"x" * 400] * 1000)
-    seen: list[int] = []
+    first = await acquire(left, caller, group, narrow, max_records=1)
+    await left.acknowledge(caller, group, accept=locks(first))
+    joined = left._shared.find(group)
+    assert joined is not None
+    [window] = [shared.log for shared in joined.share.shares.values()]
+
+    async def is_paused() -> bool:
+        return window.paused
+
+    await until(is_paused)
+    assert len(window) < 2 * MAX_RECORDS
+    seen: list[int] = offsets(first)
     while len(seen) < 10_000:
         got = await acquire(left, caller, group, narrow, max_records=700)
         seen += offsets(got)
@@ -364,3 +376,25 @@ async def test_who_reads_on_gets_no_record_of_a_topic_that_another_gateway_has_m
     await making
     with pytest.raises(UnknownTopicId):
         await left.read(caller, narrow, read.positions, topic_id=topic_id, max_records=5)
+
+
+async def test_gateways_that_make_one_topic_at_the_same_time_all_find_it(
+    left: "KafkaClusterEngine", right: "KafkaClusterEngine", caller: Caller, unique: Unique
+) -> None:
+    name = unique("topic")
+    made = await asyncio.gather(
+        *(engine.ensure_topic(caller, name, explicit=True) for engine in (left, right) for _ in range(5))
+    )
+    assert len({topic.topic_id for topic in made}) == 1
+
+
+async def test_a_new_group_begins_where_the_log_begins_and_that_is_committed(
+    left: "KafkaClusterEngine", caller: Caller, narrow: str, group: str
+) -> None:
+    import confluent_kafka
+
+    await produce(left, caller, narrow, b"a", b"b", b"c", b"d")
+    [deleted] = left._connection.admin.delete_records([confluent_kafka.TopicPartition(narrow, 0, 2)]).values()
+    await asyncio.to_thread(deleted.result, WAIT_MS / 1000)
+    assert offsets(await acquire(left, caller, group, narrow)) == [2, 3]
+    assert await left.committed_offsets(caller, group) == {TopicPartition(narrow, 0): 2}

@@ -39,7 +39,7 @@ from mini_kafka.kafka_wire.server import KafkaServer
 from mini_kafka.listening import Address, Listener, bind
 from mini_kafka.machine import connections_that_fit
 from mini_kafka.measures import LoopLag, Measures, Traffic
-from mini_kafka.settings import DEFAULT_LISTENER, LIMITS, BrokerSettings
+from mini_kafka.settings import DEFAULT_LISTENER, BrokerSettings, limits_of
 from mini_kafka_shared.logging_setup import say
 from mini_kafka_shared.settings import text_of
 
@@ -149,7 +149,7 @@ def build_bounds(settings: BrokerSettings) -> Bounds:
             streams=settings.max_streams,
             metrics_partitions=settings.metrics_max_partitions,
         ),
-        {name: getattr(settings, name) for name in LIMITS},
+        limits_of(settings),
     )
 
 

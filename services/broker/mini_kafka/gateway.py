@@ -57,8 +57,6 @@ def build_config(settings: BrokerSettings) -> ClusterConfig:
         num_partitions=settings.num_partitions if "num_partitions" in settings.model_fields_set else None,
         auto_create_topics=settings.auto_create_topics_enable,
         max_wait_ms=settings.max_wait_ms,
-        max_groups=settings.max_groups,
-        max_offsets=settings.max_committed_offsets,
         group_max_size=settings.group_max_size,
         share_max_delivery_count=settings.share_max_delivery_count,
         share_max_in_flight=settings.share_max_in_flight,

@@ -370,18 +370,27 @@ class BrokerSettings(ClusterSettings):
     )
 
 
-LIMITS = (
-    "memory_limit", "max_partitions", "max_groups", "max_committed_offsets", "group_max_size", "message_max_bytes",
-    "max_group_bytes", "offset_metadata_max_bytes", "max_producers", "producer_id_expiration_ms",
-    "max_named_producers", "group_min_session_timeout_ms", "group_max_session_timeout_ms",
-    "max_incremental_fetch_session_cache_slots", "max_fetch_session_partitions",
-    "socket_request_max_bytes", "queued_max_request_bytes", "max_request_elements", "max_ahead_bytes",
-    "fetch_max_bytes", "max_unread_bytes", "connections_max_idle_ms", "stall_timeout",
-    "max_head_bytes", "max_body_bytes", "max_control_body_bytes", "max_buffered_body_bytes",
-    "max_records_per_request", "max_decompressed_bytes", "max_streams", "metrics_max_partitions",
-    "max_connections", "max_connections_per_address", "max_pipelined", "max_pipelined_body_bytes",
-    "cluster_queue_bytes", "cluster_readers", "cluster_shared_groups", "cluster_timeout",
-    "max_wait_ms", "share_max_delivery_count", "share_max_in_flight", "share_max_lock_ms",
-    "header_timeout", "body_timeout", "idle_timeout",
+LIMITS_OF_A_LOG = (
+    "memory_limit", "max_partitions", "max_groups", "max_committed_offsets", "message_max_bytes", "max_group_bytes",
+    "offset_metadata_max_bytes", "max_producers", "producer_id_expiration_ms", "max_named_producers",
+    "group_min_session_timeout_ms", "group_max_session_timeout_ms", "max_incremental_fetch_session_cache_slots",
+    "max_fetch_session_partitions", "socket_request_max_bytes", "queued_max_request_bytes", "max_request_elements",
+    "max_ahead_bytes", "fetch_max_bytes", "max_unread_bytes", "connections_max_idle_ms", "stall_timeout",
+    "max_decompressed_bytes",
 )  # fmt: skip
-"""The settings that are limits: `GET /v1` shows them."""
+"""What a gateway does not have: the cluster has limits of its own, and serves the Kafka clients."""
+LIMITS_OF_A_GATEWAY = ("cluster_queue_bytes", "cluster_readers", "cluster_shared_groups", "cluster_timeout")
+LIMITS_OF_BOTH = (
+    "group_max_size", "max_head_bytes", "max_body_bytes", "max_control_body_bytes", "max_buffered_body_bytes",
+    "max_records_per_request", "max_streams", "metrics_max_partitions", "max_connections",
+    "max_connections_per_address", "max_pipelined", "max_pipelined_body_bytes", "max_wait_ms",
+    "share_max_delivery_count", "share_max_in_flight", "share_max_lock_ms", "header_timeout", "body_timeout",
+    "idle_timeout",
+)  # fmt: skip
+LIMITS = LIMITS_OF_A_LOG + LIMITS_OF_A_GATEWAY + LIMITS_OF_BOTH
+
+
+def limits_of(settings: BrokerSettings) -> dict[str, int | float]:
+    """Give the limits that hold for the engine that answers; `GET /v1` shows them."""
+    own = LIMITS_OF_A_GATEWAY if settings.engine == "kafka" else LIMITS_OF_A_LOG
+    return {name: getattr(settings, name) for name in own + LIMITS_OF_BOTH}

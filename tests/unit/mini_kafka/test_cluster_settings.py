@@ -7,7 +7,7 @@ import pytest
 
 from mini_kafka.cluster_settings import CannotUseCluster
 from mini_kafka.gateway import build_config, build_engine
-from mini_kafka.settings import BrokerSettings
+from mini_kafka.settings import LIMITS_OF_A_GATEWAY, LIMITS_OF_BOTH, BrokerSettings, limits_of
 from mini_kafka_shared.settings import load
 
 GATEWAY = {"MINI_KAFKA_ENGINE": "kafka", "MINI_KAFKA_BOOTSTRAP_SERVERS": "a:9092,[::1]:9093"}
@@ -145,3 +145,9 @@ def test_the_settings_that_a_document_shows_are_settings_of_a_gateway(capsys: py
     assert settings(password).sasl_mechanism == "SCRAM-SHA-512"
     assert settings(password | token).sasl_mechanism == "OAUTHBEARER"
     assert capsys.readouterr().err == ""
+
+
+def test_a_gateway_shows_its_own_limits_and_none_that_only_a_log_in_ram_has() -> None:
+    gateway = limits_of(BrokerSettings(engine="kafka", bootstrap_servers=("127.0.0.1:1",), cluster_readers=3))
+    assert gateway["cluster_readers"] == 3
+    assert gateway.keys() == {*LIMITS_OF_A_GATEWAY, *LIMITS_OF_BOTH}

@@ -3,7 +3,7 @@
 import pytest
 
 from mini_kafka.core.topic_defaults import Scope
-from mini_kafka.settings import LIMITS
+from mini_kafka.settings import LIMITS_OF_A_LOG, LIMITS_OF_BOTH
 from mini_kafka_shared import __version__
 from tests.support.asgi import JSON, Answer
 from tests.support.broker import Broker, tell
@@ -24,7 +24,7 @@ def test_the_broker_says_what_it_is_and_what_it_takes() -> None:
         assert (shown["engine"], shown["epoch"]) == ("memory", it.engine.epoch)
         assert shown["version"] == __version__
         assert (shown["kafka"], shown["gateway"]) == (None, None)
-        assert shown["limits"].keys() == set(LIMITS)
+        assert shown["limits"].keys() == {*LIMITS_OF_A_LOG, *LIMITS_OF_BOTH}
         assert [shown["limits"][name] for name in ("max_body_bytes", "max_groups", "body_timeout")] == [2048, 7, 1.5]
         it.bounds.kafka_address = "127.0.0.1:9092"
         assert (await it.get("/v1")).json()["kafka"] == "127.0.0.1:9092"

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mini_kafka.core.offsets import MAX_GROUPS, MAX_OFFSETS
 from mini_kafka.core.share_group import MAX_DELIVERY_COUNT, MAX_IN_FLIGHT
 from mini_kafka.engine.dead_letters import DEAD_LETTER_TOPIC
 from mini_kafka.engine.kafka_cluster.gateway_name import default_name
@@ -68,8 +67,6 @@ class ClusterConfig:
     """Partitions of a topic where the call names none; None takes the cluster's own default."""
     auto_create_topics: bool = True
     max_wait_ms: int = MAX_WAIT_MS
-    max_groups: int = MAX_GROUPS
-    max_offsets: int = MAX_OFFSETS
     group_max_size: int = GROUP_MAX_SIZE
     share_max_delivery_count: int = MAX_DELIVERY_COUNT
     share_max_in_flight: int = MAX_IN_FLIGHT

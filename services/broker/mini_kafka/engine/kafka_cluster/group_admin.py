@@ -249,6 +249,8 @@ class GroupAdmin:
             if one.error is not None:
                 if one.error.code() in HAS_MEMBERS:
                     raise GroupKindConflict(group, "has members", "Kafka consumers, or gateways that share its records")
+                if one.error.code() == KafkaError.GROUP_ID_NOT_FOUND:  # a commit makes a group, unless it is there
+                    raise GroupKindConflict(group, "takes no commits", "a share group of Kafka's")
                 refused = confluent_kafka.KafkaException(one.error)
                 raise of_exception(refused, one.topic) from refused
 

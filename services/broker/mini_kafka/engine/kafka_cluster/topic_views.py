@@ -80,7 +80,8 @@ class TopicViews:
         Raises:
             UnknownTopic, ClusterUnavailable, ClusterRefused: it cannot be shown.
         """
-        return await self._described.ask(name)
+        _, description = await self._described.ask(name)
+        return description
 
     async def bounds(self, name: str) -> Bounds:
         """Say where the logs of a topic begin and end now.
@@ -103,10 +104,7 @@ class TopicViews:
         """
         known = self._shapes.get(name)
         if known is None or time.monotonic() - known.seen_at_s > SHAPE_AGE_S:
-            await self._described.ask(name)
-            known = self._shapes.get(name)
-            if known is None:  # it was forgotten meanwhile
-                raise UnknownTopic(name)
+            known, _ = await self._described.ask(name)
         return known
 
     def forget(self, name: str) -> None:
@@ -285,9 +283,10 @@ class TopicViews:
             self.list_offsets(partitions, OffsetSpec.earliest()), self.list_offsets(partitions, OffsetSpec.latest())
         )
 
-    async def _describe(self, name: str) -> TopicDescription:
+    async def _describe(self, name: str) -> tuple[Shape, TopicDescription]:
         shape = await self._shape(name)
-        return _description(shape, *await self._starts_and_ends([(name, number) for number in range(shape.partitions)]))
+        partitions = [(name, number) for number in range(shape.partitions)]
+        return shape, _description(shape, *await self._starts_and_ends(partitions))
 
     async def _bounds(self, name: str) -> Bounds:
         asked_at_s = time.monotonic()

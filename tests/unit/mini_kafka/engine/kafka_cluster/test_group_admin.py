@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 
-from mini_kafka.core.errors import ClusterDenied, ClusterUnavailable, InvalidGroupName
+from mini_kafka.core.errors import ClusterDenied, ClusterUnavailable, GroupKindConflict, InvalidGroupName, UnknownTopic
 from mini_kafka.core.offsets import TopicPartition
 from mini_kafka.engine.kafka_cluster import group_admin
 from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
@@ -48,13 +48,20 @@ class Offsets:
 
 
 class AdminClient:
+    refusal = KafkaError.UNKNOWN_MEMBER_ID
+    """Why no commit is taken."""
+
     def describe_consumer_groups(self, names: list[str], *, request_timeout: float) -> "dict[str, Future[Any]]":
         return {name: _answered() for name in names}
 
+    def alter_consumer_group_offsets(self, wished: list[Any], *, request_timeout: float) -> "dict[str, Future[Any]]":
+        refused = SimpleNamespace(topic="t", error=KafkaError(self.refusal))
+        return {wished[0].group_id: _answered(SimpleNamespace(topic_partitions=[refused]))}
 
-def _answered() -> "Future[Any]":
+
+def _answered(answer: object = SimpleNamespace(members=(), state=None)) -> "Future[Any]":
     future: Future[Any] = Future()
-    future.set_result(SimpleNamespace(members=(), state=None))
+    future.set_result(answer)
     return future
 
 
@@ -160,3 +167,20 @@ async def test_clients_with_a_question_that_stays_open_are_given_up_once_whoever
     assert await admin.committed("g") == {TopicPartition("t", 0): Committed(7)}
     clock.advance(1)
     assert (old.closed, new.closed) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        (KafkaError.UNKNOWN_MEMBER_ID, GroupKindConflict("g", "has members", "")),
+        # what Kafka 4.3.1 answers for a share group
+        (KafkaError.GROUP_ID_NOT_FOUND, GroupKindConflict("g", "takes no commits", "")),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, UnknownTopic("t")),
+    ],
+)
+async def test_a_commit_that_is_refused_says_whether_the_group_or_the_topic_is_the_reason(
+    monkeypatch: pytest.MonkeyPatch, refusal: int, error: Exception
+) -> None:
+    monkeypatch.setattr(AdminClient, "refusal", refusal)
+    with pytest.raises(type(error), match=str(error).partition(" now")[0]):
+        await admin_of(monkeypatch, Offsets()).commit("g", {TopicPartition("t", 0): Committed(7)})

@@ -209,3 +209,19 @@ async def test_who_retires_hears_of_all_that_was_on_its_way_before_it_ends(linge
         await delivery.done
     await asyncio.to_thread(lingering._thread.join, 10)
     assert not lingering._thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_dead"),
+    [
+        (KafkaError(KafkaError._FATAL), True),
+        (KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "lost", fatal=True), True),
+        (KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER), False),
+        (KafkaError(KafkaError._TRANSPORT), False),
+    ],
+)
+async def test_a_producer_is_dead_when_no_later_record_can_be_sent(
+    it: RecordProducer, error: KafkaError, is_dead: bool
+) -> None:
+    it._note_error(error)
+    assert it.is_dead is is_dead

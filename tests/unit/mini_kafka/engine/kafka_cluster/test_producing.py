@@ -26,6 +26,7 @@ from mini_kafka.engine.kafka_cluster.producing import Producing
 from mini_kafka.engine.kafka_cluster.topic_views import Shape
 from mini_kafka.engine.port import Appended
 from mini_kafka.engine.waiters import Waiters
+from tests.support import tasks
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +85,8 @@ class Bench:
         self.nobody = Nobody(max_message_bytes)
         self.producer = HeldProducer()
         anybody = cast("Any", self.nobody)
-        self.producing = Producing(anybody, anybody, anybody, Waiters(LoopClock()), cast("Any", self.make))
+        self.waiters = Waiters(LoopClock())
+        self.producing = Producing(anybody, anybody, anybody, self.waiters, cast("Any", self.make))
 
     def make(self, config: dict[str, Any]) -> HeldProducer:
         self.nobody.told.append(config)
@@ -208,3 +210,13 @@ async def test_a_producer_that_can_send_nothing_any_more_is_replaced_by_one_that
     bench.producer.deliver([(0, 50)])
     assert [place.offset for place in await second] == [0]
     assert (dead.retired, dead.sent, bench.producer.learned) == (True, [], ["t"])
+
+
+async def test_who_waits_for_records_here_is_woken_by_what_is_appended_here() -> None:
+    bench = Bench()
+    waiting = asyncio.create_task(bench.waiters.wait(["t"], 60_000))
+    task = await bench.begin(NewRecord(b""))
+    assert not waiting.done()
+    bench.producer.deliver([(0, 50)])
+    await task
+    assert await tasks.outcome(waiting) is True

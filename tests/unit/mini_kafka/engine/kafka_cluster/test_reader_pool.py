@@ -7,9 +7,11 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from mini_kafka.core.errors import ClusterRefused, ClusterUnavailable
+from mini_kafka.engine.kafka_cluster import reader_pool
 from mini_kafka.engine.kafka_cluster.pooled_reader import Order, PooledReader
 from mini_kafka.engine.kafka_cluster.reader_pool import ReaderPool
 from mini_kafka.engine.port import ReadRecord
+from tests.support.tasks import until
 from tests.unit.mini_kafka.engine.kafka_cluster.conftest import ListConsumer, message, order
 
 pytestmark = pytest.mark.anyio
@@ -116,4 +118,20 @@ async def test_a_consumer_that_cannot_be_made_is_a_refusal_and_uses_up_no_place(
     with pytest.raises(ClusterRefused, match="no such file"):
         await pool.read(order({0: 0}, {0: 1}))
     assert len((await pool.read(order({0: 0}, {0: 1})))[0]) == 1
+    pool.close()
+
+
+async def test_a_consumer_that_nobody_goes_on_with_lets_go_of_what_it_has_fetched_ahead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader_pool, "REST_AFTER_S", 0)
+    consumer = ListConsumer({0: [message(0, offset) for offset in range(9)]})
+    pool = ReaderPool(1, lambda: PooledReader(consumer))
+    _, following = await pool.read(order({0: 0}, {0: 9}, max_records=1))
+    assert following == {0: 1}
+
+    async def is_at_rest() -> bool:
+        return consumer.unassigned == 1
+
+    await until(is_at_rest)
     pool.close()

@@ -27,6 +27,8 @@ class Views:
     def __init__(self, ends: list[int]) -> None:
         self.topic_id = TOPIC_ID
         self.ends = ends
+        self.open_records = 0
+        """Records behind the ends, of transactions that are open."""
         self.asked = 0
         self.last: Bounds | None = None
         self.are_fresh = True
@@ -40,7 +42,7 @@ class Views:
         return self.last if self.are_fresh else None
 
     async def list_offsets(self, places: list[tuple[str, int]], *_: Any, **__: Any) -> dict[tuple[str, int], int]:
-        return {place: self.ends[place[1]] for place in places}
+        return {place: self.ends[place[1]] + self.open_records for place in places}
 
 
 class Bench:
@@ -138,6 +140,16 @@ async def test_a_position_that_is_not_in_its_log_is_refused() -> None:
     bench = Bench()
     with pytest.raises(OffsetOutOfRange):
         await bench.read({0: 11})
+
+
+@pytest.mark.parametrize("offset", [10, 11, 13])
+async def test_a_position_behind_an_open_transaction_is_kept(offset: int) -> None:
+    bench = Bench()
+    bench.views.open_records = 3
+    offsets, found = await bench.read({0: offset})
+    assert (offsets, found.positions, found.up_to_date) == ([], {0: offset}, True)
+    with pytest.raises(OffsetOutOfRange):
+        await bench.read({0: 14})
 
 
 async def test_those_who_read_on_at_once_are_served_by_one_read_without_a_question() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
@@ -112,3 +113,30 @@ async def test_when_nobody_waits_nothing_is_asked(it: Waiting) -> None:
     asked = len(it.ends.asked)
     await turns()
     assert len(it.ends.asked) == asked
+
+
+async def test_the_longer_a_question_takes_the_more_seldom_it_is_asked(
+    it: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, took_s = 0.0, 2.0
+    pauses: list[float] = []
+    monkeypatch.setattr(watching, "PART_OF_THE_TIME", 10)
+
+    async def ends_of(sizes: Mapping[str, int]) -> dict[str, Sequence[int] | None]:
+        nonlocal now
+        now += took_s
+        return {name: [5] for name in sizes}
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await turns()
+
+    monkeypatch.setattr(it.ends, "ends_of", ends_of)
+    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(watching, "asyncio", SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop))
+    call = it.call("a", 5)
+    while len(pauses) < 3:
+        await turns()
+    assert pauses[:3] == [0, took_s * 10, took_s * 10]
+    it.waiters.close()
+    assert await call is False
