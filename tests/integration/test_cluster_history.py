@@ -9,15 +9,18 @@ locks.
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
+from uuid import uuid4
 
 import pytest
 import requests
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.checker.checking import check
 from tests.checker.cluster_mutants import CLUSTER_MUTANTS, breaks_every_cluster_rule
@@ -39,6 +42,8 @@ KILLED_S = 3
 """A node is away for longer: Kafka lets one that was killed come back when it has missed it, after 9 s."""
 TIMEOUT_S = 5
 """MINI_KAFKA_CLUSTER_TIMEOUT, a quarter of the time that the cluster stands still."""
+SLACK_S = 4
+"""What the machine may take besides; librdkafka looks for what is too late once a second."""
 MOST_LINES = 60
 MUTANT_SECONDS = 8.0
 MUTANT_FINISH_S = 10.0
@@ -139,6 +144,28 @@ def test_faults_of_nodes_gateways_and_the_whole_cluster_break_no_rule(nodes: Kaf
             assert bugs_in(life.err) == []
     assert check(history) == []
     assert_it_was_worth_checking(history, run)
+
+
+def test_a_partition_without_a_leader_refuses_its_own_records_in_time_and_no_others(nodes: KafkaNodes) -> None:
+    topic = f"lame-{uuid4().hex[:8]}"
+    configs = {"min.insync.replicas": "1"}
+    alone = NewTopic(topic, num_partitions=2, replica_assignment=[[1], [3]], config=configs)  # a node each
+    AdminClient({"bootstrap.servers": nodes.addresses}).create_topics([alone])[topic].result(30)
+
+    def produce(partition: int) -> requests.Response:
+        url = f"http://{both[0].address}/v1/topics/{topic}/records?partition={partition}"
+        return requests.post(url, data=b"x", timeout=60)
+
+    with gateways(nodes, BIN / "mini-kafka") as (both, _):
+        wait_until(lambda: produce(0).ok and produce(1).ok, "both partitions take records")
+        with killed(nodes, lambda: nodes.leader(topic, 1)):
+            for _ in range(2):
+                begun = time.monotonic()
+                refused = produce(1)
+                assert time.monotonic() - begun < TIMEOUT_S + SLACK_S
+                assert (refused.status_code, refused.json()["code"]) == (503, "CLUSTER_NOT_AVAILABLE")
+                assert produce(0).ok
+        wait_until(lambda: produce(1).ok, "the partition takes records again")
 
 
 @pytest.mark.parametrize(

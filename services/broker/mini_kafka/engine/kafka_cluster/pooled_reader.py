@@ -9,7 +9,6 @@ commits nothing.
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from heapq import merge
 from itertools import repeat
@@ -202,9 +201,12 @@ def record_of(message: Message) -> ReadRecord:
 def size_of(message: Message) -> int:
     """Count the bytes of a message's key, value and headers, as far as they can be read."""
     size = len(message) + len(message.key() or b"")
-    with suppress(UnicodeDecodeError):
-        for name, content in _headers_of(message):
-            size += len(name) + len(content or b"")
+    try:
+        headers = _headers_of(message)
+    except UnicodeDecodeError:
+        return size
+    for name, content in headers:
+        size += len(name) + len(content or b"")
     return size
 
 

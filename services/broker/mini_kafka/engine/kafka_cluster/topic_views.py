@@ -72,6 +72,7 @@ class TopicViews:
         self._shapes: dict[str, Shape] = {}
         self._last_bounds: dict[str, Bounds] = {}
         self._described = SharedQuestions(self._describe)
+        self._shaped = SharedQuestions(self._shape)
         self._bounded = SharedQuestions(self._bounds)
 
     async def describe(self, name: str) -> TopicDescription:
@@ -99,12 +100,14 @@ class TopicViews:
     async def shape(self, name: str) -> Shape:
         """Give a topic's partitions and configs, as they were some seconds ago at most.
 
+        No partition has to have a leader for that: records for the others can be taken.
+
         Raises:
             UnknownTopic, ClusterUnavailable, ClusterRefused: they cannot be had.
         """
         known = self._shapes.get(name)
         if known is None or time.monotonic() - known.seen_at_s > SHAPE_AGE_S:
-            known, _ = await self._described.ask(name)
+            return await self._shaped.ask(name)
         return known
 
     def forget(self, name: str) -> None:

@@ -13,7 +13,7 @@ from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Uuid
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 from confluent_kafka.admin import ConfigResource
 
-from mini_kafka.core.errors import UnknownTopic
+from mini_kafka.core.errors import ClusterUnavailable, UnknownTopic
 from mini_kafka.engine.kafka_cluster import topic_views
 from mini_kafka.engine.kafka_cluster.cluster_config import ClusterConfig
 from mini_kafka.engine.kafka_cluster.connection import Connection
@@ -149,6 +149,7 @@ async def test_what_a_produce_knows_of_its_topic_is_looked_up_anew_after_some_se
     assert (await views.shape("t")).partitions == 1
     time.now += topic_views.SHAPE_AGE_S + 0.1
     assert (await views.shape("t")).partitions == 2
+    assert admin.questions == ["topics", "configs"] * 2  # and no offsets
 
 
 async def test_bounds_are_asked_anew_by_each_call_and_remembered_for_a_moment(time: Time) -> None:
@@ -217,3 +218,14 @@ async def test_a_look_that_is_to_be_forgotten_while_it_is_taken_is_good_for_whoe
         views.forget("t")  # what another call does whose records the cluster has refused
         await asyncio.sleep(0)
     assert (await looking).name == "t"
+
+
+async def test_a_partition_without_a_leader_lets_records_for_the_others_be_taken() -> None:
+    admin = AdminClient(partitions=2)
+    admin.without_leader = {1}
+    views = views_of(admin)
+    assert (await views.shape("t")).partitions == 2
+    with pytest.raises(ClusterUnavailable):
+        await views.describe("t")
+    with pytest.raises(ClusterUnavailable):
+        await views.bounds("t")
