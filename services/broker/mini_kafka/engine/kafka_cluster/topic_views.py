@@ -81,8 +81,7 @@ class TopicViews:
         Raises:
             UnknownTopic, ClusterUnavailable, ClusterRefused: it cannot be shown.
         """
-        _, description = await self._described.ask(name)
-        return description
+        return await self._described.ask(name)
 
     async def bounds(self, name: str) -> Bounds:
         """Say where the logs of a topic begin and end now.
@@ -286,10 +285,10 @@ class TopicViews:
             self.list_offsets(partitions, OffsetSpec.earliest()), self.list_offsets(partitions, OffsetSpec.latest())
         )
 
-    async def _describe(self, name: str) -> tuple[Shape, TopicDescription]:
+    async def _describe(self, name: str) -> TopicDescription:
         shape = await self._shape(name)
         partitions = [(name, number) for number in range(shape.partitions)]
-        return shape, _description(shape, *await self._starts_and_ends(partitions))
+        return _description(shape, *await self._starts_and_ends(partitions))
 
     async def _bounds(self, name: str) -> Bounds:
         asked_at_s = time.monotonic()

@@ -164,6 +164,7 @@ async def test_clients_with_a_question_that_stays_open_are_given_up_once_whoever
     clock.advance(2 * round(LOOK_S * 1000) + 2)
     assert isinstance(admin._connection, QuietConnection)
     assert (admin._connection.renewals, old.closed) == (1, False)
+    admin._connection.config = ClusterConfig(("127.0.0.1:1",), timeout_ms=60_000)
     assert await admin.committed("g") == {TopicPartition("t", 0): Committed(7)}
     clock.advance(1)
     assert (old.closed, new.closed) == (True, False)
