@@ -150,7 +150,8 @@ def test_a_partition_without_a_leader_refuses_its_own_records_in_time_and_no_oth
     topic = f"lame-{uuid4().hex[:8]}"
     configs = {"min.insync.replicas": "1"}
     alone = NewTopic(topic, num_partitions=2, replica_assignment=[[1], [3]], config=configs)  # a node each
-    AdminClient({"bootstrap.servers": nodes.addresses}).create_topics([alone])[topic].result(30)
+    admin = AdminClient({"bootstrap.servers": nodes.addresses})  # what it is asked is answered while it lives
+    admin.create_topics([alone])[topic].result(30)
 
     def produce(partition: int) -> requests.Response:
         url = f"http://{both[0].address}/v1/topics/{topic}/records?partition={partition}"
