@@ -27,6 +27,7 @@ MAX_SOCKET_TIMEOUT_MS = 300_000
 """The longest that librdkafka takes; a question itself may take longer."""
 LINGER_MS = 5
 """How long records may wait for those behind them, where the flush that follows each call does not come sooner."""
+NEVER = 0
 READER_QUEUE_KB = 4096
 READER_FETCH_BYTES = 262_144
 READER_FETCH_WAIT_MS = 5
@@ -110,7 +111,9 @@ def admin_config(config: ClusterConfig) -> LibrdkafkaConfig:
 def producer_config(config: ClusterConfig, batch_bytes: int = BATCH_BYTES) -> LibrdkafkaConfig:
     """Give what a producer is told: every record once, in order, by all replicas in sync, at once.
 
-    The engine itself bounds what waits, so that a call is queued whole or not at all.
+    The engine itself bounds what waits, so that a call is queued whole or not at all, and how long: librdkafka goes on
+    without a record that it has given up, and sends those behind it once more, as new ones, whether the cluster has
+    them or not (seen with 2.16 and Kafka 4.3.1).
     """
     return client_config(config) | {
         "enable.idempotence": True,
@@ -118,7 +121,7 @@ def producer_config(config: ClusterConfig, batch_bytes: int = BATCH_BYTES) -> Li
         "linger.ms": LINGER_MS,
         "batch.size": batch_bytes,
         "message.max.bytes": MAX_RECORD_BYTES,
-        "message.timeout.ms": round(config.timeout_s * 1000),
+        "message.timeout.ms": NEVER,
         "queue.buffering.max.messages": 0,
         "queue.buffering.max.kbytes": 2**31 - 1,
         "topic.metadata.propagation.max.ms": min(5000, config.timeout_ms),

@@ -96,7 +96,7 @@ class KafkaClusterEngine:
         self._waiters = Waiters(LoopClock(), config.max_wait_ms)
         self._views = TopicViews(self._connection)
         self._topics = ClusterTopics(self._connection, self._views)
-        self._producing = Producing(self._connection, self._topics, self._views, self._waiters)
+        self._producing = Producing(self._connection, self._topics, self._views, self._waiters, LoopClock())
         self._watcher = Watcher(self._views, self._waiters)
         self._pool = ReaderPool(config.readers, self._make_reader)
         self._reading = Reading(self._views, self._pool, self._watcher, self._waiters, timeout_s=config.timeout_s)

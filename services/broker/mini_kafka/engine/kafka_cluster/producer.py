@@ -113,9 +113,10 @@ class RecordProducer:
         """Stop hearing; who still waits was told before, or never is."""
         self._ending = True
 
-    def retire(self) -> None:
-        """Let what is on its way fail, and stop hearing when all who wait were told."""
+    def retire(self, cause: KafkaError | None = None) -> None:
+        """Let what is on its way fail, and stop hearing when all who wait were told why: `cause`, or what is known."""
         self._retiring = True
+        self._cause = self._cause or cause
         self.give_up()
 
     def _note_error(self, error: KafkaError) -> None:

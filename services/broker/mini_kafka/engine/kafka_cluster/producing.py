@@ -3,12 +3,14 @@
 What is refused by the check is refused before anything is sent. After that a cluster cannot take back what one
 partition has taken when another fails: the error then says which records were appended (`PartlyAppended`). The
 records of all calls share one producer, which batches what waits. Records for a topic whose batches must stay small go
-through another, with a batch for each.
+through another, with a batch for each. A producer that is late with a record ends with all that it still has, because
+one that went on without it would send the next ones twice (`cluster_config.producer_config`).
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import cast
 from uuid import UUID
 
@@ -27,8 +29,9 @@ from mini_kafka.core.errors import (
 from mini_kafka.core.partitioner import partition_for_key
 from mini_kafka.core.record_batch import NewRecord
 from mini_kafka.engine.appender import KEY_BYTES_INLINE
+from mini_kafka.engine.clock import Clock
 from mini_kafka.engine.kafka_cluster.cluster_config import BATCH_BYTES, LibrdkafkaConfig, producer_config
-from mini_kafka.engine.kafka_cluster.cluster_errors import translated
+from mini_kafka.engine.kafka_cluster.cluster_errors import MSG_TIMED_OUT, translated
 from mini_kafka.engine.kafka_cluster.connection import Connection
 from mini_kafka.engine.kafka_cluster.producer import Delivery, Outcome, RecordProducer
 from mini_kafka.engine.kafka_cluster.topic_views import Shape, TopicViews
@@ -43,6 +46,9 @@ RECORDS_INLINE = 300
 RECORD_COST = 200
 """What a record costs beside its bytes while it waits: librdkafka's message and ours."""
 KNOWN_TOPICS = 10_000
+LATE_PART = 0.9
+"""The part of its time after which a record is late; in the rest, those that came behind it may still pass."""
+LATE = KafkaError(MSG_TIMED_OUT, "it has not acknowledged the record in time")
 CLOSE_S = 1.0
 """How long records on their way are waited for when the broker stops."""
 
@@ -58,6 +64,7 @@ class Producing:
         topics: ClusterTopics,
         views: TopicViews,
         waiters: Waiters,
+        clock: Clock,
         make_producer: Callable[[LibrdkafkaConfig], RecordProducer] = RecordProducer,
     ) -> None:
         self._connection = connection
@@ -66,7 +73,10 @@ class Producing:
         self._topics = topics
         self._views = views
         self._waiters = waiters
+        self._clock = clock
         self._producers: dict[int, RecordProducer] = {}
+        self._late: set[RecordProducer] = set()
+        """Those that take no more, and have a little time for what they have."""
         self._known: dict[tuple[str, int], tuple[UUID, int]] = {}
         self._keyless_turns: dict[str, int] = {}
         self._queued_bytes = 0
@@ -106,11 +116,12 @@ class Producing:
         self._closed = True
         if self._on_their_way:
             await asyncio.wait(self._on_their_way, timeout=CLOSE_S)
-        for producer in self._producers.values():
+        producers = *self._producers.values(), *self._late
+        for producer in producers:
             producer.give_up()
         if self._on_their_way:
             await asyncio.wait(self._on_their_way, timeout=CLOSE_S)
-        for producer in self._producers.values():
+        for producer in producers:
             producer.close()
 
     async def _places(self, shape: Shape, records: Sequence[NewRecord]) -> Sequence[int]:
@@ -139,8 +150,11 @@ class Producing:
             raise BrokerStopping
         delivery = Delivery(len(records))
         self._queued_bytes += size
+        late_ms = round(self._config.timeout_s * 1000 * LATE_PART)
+        late = self._clock.call_later(late_ms, partial(self._is_late, producer))
 
         def is_over(done: "asyncio.Future[None]") -> None:
+            late.cancel()
             self._queued_bytes -= size
             self._on_their_way.discard(done)
 
@@ -159,8 +173,8 @@ class Producing:
         producer = self._producers.get(batch_bytes)
         if producer is not None and producer.is_dead:
             logger.warning("a producer can send nothing any more, and another takes its place")
+            self._let_go(producer)
             producer.retire()
-            self._known.clear()
             producer = None
         if producer is None:
             producer = self._producers[batch_bytes] = self._make_producer(producer_config(self._config, batch_bytes))
@@ -170,6 +184,25 @@ class Producing:
                 self._known.clear()
             self._known[shape.name, batch_bytes] = shape.topic_id, shape.partitions
         return producer
+
+    def _is_late(self, producer: RecordProducer) -> None:
+        """Let another producer take the next records, and this one fail what it has not brought there in time."""
+        if producer in self._producers.values():
+            logger.warning(
+                "the cluster has not acknowledged a record for long, and another producer takes the next ones"
+            )
+            self._let_go(producer)
+            self._late.add(producer)
+            rest_ms = round(self._config.timeout_s * 1000 * (1 - LATE_PART))
+            self._clock.call_later(rest_ms, partial(self._retire, producer))
+
+    def _retire(self, producer: RecordProducer) -> None:
+        self._late.discard(producer)
+        producer.retire(LATE)
+
+    def _let_go(self, producer: RecordProducer) -> None:
+        self._producers = {size: other for size, other in self._producers.items() if other is not producer}
+        self._known.clear()
 
     def _answer(
         self, shape: Shape, records: Sequence[NewRecord], places: Sequence[int], outcomes: Sequence[Outcome]

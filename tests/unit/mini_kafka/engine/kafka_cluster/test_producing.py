@@ -27,6 +27,7 @@ from mini_kafka.engine.kafka_cluster.topic_views import Shape
 from mini_kafka.engine.port import Appended
 from mini_kafka.engine.waiters import Waiters
 from tests.support import tasks
+from tests.support.clock import ManualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -57,13 +58,21 @@ class HeldProducer:
     def __init__(self) -> None:
         self.sent: list[tuple[Delivery, Sequence[int]]] = []
         self.learned: list[str] = []
-        self.is_dead = self.retired = False
+        self.is_dead = self.retired = self.closed = False
 
     def learn(self, topic: str, timeout_s: float) -> None:
         self.learned.append(topic)
 
-    def retire(self) -> None:
+    def retire(self, cause: KafkaError | None = None) -> None:
         self.retired = True
+        while cause and self.sent:
+            self.deliver([cause] * len(self.sent[0][1]))
+
+    def give_up(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
 
     def send(
         self, delivery: Delivery, topic: str, records: Sequence[NewRecord], places: Sequence[int], now_ms: int
@@ -82,11 +91,12 @@ class Bench:
     """A `Producing` whose producer is held."""
 
     def __init__(self, max_message_bytes: int = 1_048_588) -> None:
+        self.clock = ManualClock()
         self.nobody = Nobody(max_message_bytes)
         self.producer = HeldProducer()
         anybody = cast("Any", self.nobody)
         self.waiters = Waiters(LoopClock())
-        self.producing = Producing(anybody, anybody, anybody, self.waiters, cast("Any", self.make))
+        self.producing = Producing(anybody, anybody, anybody, self.waiters, self.clock, cast("Any", self.make))
 
     def make(self, config: dict[str, Any]) -> HeldProducer:
         self.nobody.told.append(config)
@@ -210,6 +220,51 @@ async def test_a_producer_that_can_send_nothing_any_more_is_replaced_by_one_that
     bench.producer.deliver([(0, 50)])
     assert [place.offset for place in await second] == [0]
     assert (dead.retired, dead.sent, bench.producer.learned) == (True, [], ["t"])
+
+
+TIME_MS = round(Nobody.config.timeout_s * 1000)
+
+
+async def test_a_producer_that_is_late_with_a_record_takes_no_more_and_ends_with_all_that_it_has() -> None:
+    bench = Bench()
+    late = bench.producer
+    first = await bench.begin(NewRecord(b""))
+    bench.clock.advance(TIME_MS // 2)
+    second = await bench.begin(NewRecord(b""))
+    bench.producer = HeldProducer()
+    bench.clock.advance(TIME_MS // 2 - 1)
+    third = await bench.begin(NewRecord(b""))
+    assert (late.retired, len(late.sent)) == (False, 2)  # what came behind the late one may still pass
+    assert (len(bench.producer.sent), bench.producer.learned) == (1, ["t"])
+    bench.clock.advance(1)
+    assert late.retired
+    for task in (first, second):
+        with pytest.raises(ClusterUnavailable, match=r"in time .* may have been appended"):
+            await task
+    bench.producer.deliver([(0, 50)])
+    assert [place.offset for place in await third] == [0]
+
+
+async def test_a_producer_whose_records_arrive_in_time_is_there_for_the_next_ones() -> None:
+    bench = Bench()
+    for offset in range(3):
+        task = await bench.begin(NewRecord(b""))
+        bench.producer.deliver([(offset, 50)])
+        await task
+        bench.clock.advance(TIME_MS)
+    assert (bench.producer.retired, len(bench.nobody.told)) == (False, 1)
+
+
+async def test_the_end_lets_go_of_a_producer_that_is_late_too() -> None:
+    bench = Bench()
+    late = bench.producer
+    task = await bench.begin(NewRecord(b""))
+    bench.clock.advance(TIME_MS - 1)
+    closing = asyncio.create_task(bench.producing.close())
+    await tasks.settle()
+    late.deliver([(0, 50)])
+    await asyncio.gather(closing, task)
+    assert late.closed
 
 
 async def test_who_waits_for_records_here_is_woken_by_what_is_appended_here() -> None:
