@@ -144,8 +144,8 @@ class Connection:
     def refusal(self, error: KafkaException, named: str = "") -> BrokerError:
         """Give the core's error for what librdkafka raised, with the reason why the cluster is away, if it is known."""
         found = of_exception(error, named)
-        is_known = isinstance(found, ClusterUnavailable) and self.trouble and self._warned
-        return ClusterUnavailable(self.trouble) if is_known else found
+        is_known = self.trouble and (self._warned or self._last_error)
+        return ClusterUnavailable(self.trouble) if is_known and isinstance(found, ClusterUnavailable) else found
 
     def _note_error(self, error: KafkaError) -> None:
         """Keep why a node cannot be reached: the call that waits for it only knows that its time is over."""

@@ -1,10 +1,11 @@
-"""librdkafka's lines in the log: each once a minute, whatever numbers it puts into them."""
+"""What librdkafka says: in the log once a minute whatever numbers it has, in refusals as soon as it is known."""
 
 import logging
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
-from mini_kafka.engine.kafka_cluster.connection import REPEATED_LINE_S, RareRepeats
+from mini_kafka.engine.kafka_cluster.connection import REPEATED_LINE_S, Connection, RareRepeats
 
 NODE = "[mini-kafka-gateway#producer-1] [thrd:kafka-1:9092/1]: kafka-1:9092/1:"
 REPEATS = (
@@ -50,3 +51,20 @@ def test_another_client_with_the_same_trouble_is_no_news() -> None:
     rare = RareRepeats()
     text = REPEATS[0][0]
     assert [rare.filter(line(it, 1000)) for it in (text, text.replace("#producer-1", "#producer-2"))] == [True, False]
+
+
+class BegunConnection(Connection):
+    """A connection without clients that has not heard of its cluster yet."""
+
+    def __init__(self) -> None:
+        self.trouble = "it was not asked yet"
+        self._last_error = ""
+        self._warned = False
+
+
+def test_a_call_is_told_why_the_cluster_is_away_as_soon_as_that_is_known() -> None:
+    connection = BegunConnection()
+    late = KafkaException(KafkaError(KafkaError._TIMED_OUT, "no answer"))
+    assert "no answer" in str(connection.refusal(late))
+    connection._note_error(KafkaError(KafkaError._AUTHENTICATION, "SASL authentication error: wrong"))
+    assert "MINI_KAFKA_SASL_USERNAME" in str(connection.refusal(late))
