@@ -169,9 +169,9 @@ def test_groups_stand_before_the_same_records_where_transactions_left_holes(
     names = [name, f"{name}-too"]
     for each in names:
         requests.put(f"{source_gateway}/v1/topics/{each}").raise_for_status()
-    for number in range(4):  # two records and a marker each, by producers that know of no transaction before
-        producer = Producer({"bootstrap.servers": source_cluster, "transactional.id": f"{name}-{number}"})
-        producer.init_transactions(30)
+    producer = Producer({"bootstrap.servers": source_cluster, "transactional.id": name})
+    producer.init_transactions(30)
+    for number in range(4):  # two records and a marker each
         producer.begin_transaction()
         for each in names:
             producer.produce(each, f"{number}a", partition=0)

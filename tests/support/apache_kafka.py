@@ -16,9 +16,10 @@ from tests.integration.deadlines import wait_until
 SETTINGS = {
     "KAFKA_NODE_ID": "1",
     "KAFKA_PROCESS_ROLES": "broker,controller",
-    "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+    "KAFKA_LISTENERS": "PLAINTEXT://:9092,INNER://:9094,CONTROLLER://:9093",
+    "KAFKA_INTER_BROKER_LISTENER_NAME": "INNER",
     "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-    "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,INNER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
     "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
     "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
@@ -27,6 +28,9 @@ SETTINGS = {
     "KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR": "1",
     "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
 }
+
+INNER = "INNER://localhost:9094"
+"""Where the node finds itself, as it does to ask about a transaction: the published port is not there for it."""
 
 
 class ApacheKafka:
@@ -55,7 +59,7 @@ def running_apache_kafka() -> Iterator[ApacheKafka]:
     container = DockerContainer(APACHE_KAFKA_IMAGE)
     ports: dict[str, Any] = container.ports  # whose type has no place for an address
     ports["9092/tcp"] = ("127.0.0.1", port)
-    container.with_envs(**SETTINGS, KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{address}")
+    container.with_envs(**SETTINGS, KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{address},{INNER}")
     with container:
         wait_until(lambda: answers(address), f"Kafka answers at {address}", seconds=120)
         yield ApacheKafka(container, address)

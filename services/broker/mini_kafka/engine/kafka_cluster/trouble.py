@@ -24,6 +24,7 @@ ADVICE: tuple[tuple[str, str], ...] = (
      "its token has run out, and MINI_KAFKA_SASL_TOKEN_URL gives no other; or, if it was never let in,"
      f" {OTHER_LISTENER}"),
     ("mechanism handshake failed", OTHER_LISTENER),
+    ("SSL connection closed by peer", f"if it always does, {OTHER_LISTENER}"),
     ("alert certificate expired", "the certificate in MINI_KAFKA_SSL_CERTIFICATE_FILE is too old: put a new one there"
      " and start the gateway again"),
     ("alert bad certificate",
