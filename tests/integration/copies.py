@@ -2,11 +2,14 @@
 
 import random
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import requests
+from confluent_kafka import Consumer
 
 from tests.integration.deadlines import wait_until
 from tests.integration.programs import BIN, Program
@@ -89,3 +92,15 @@ def copy_killed_often(copy: Copy, *, kills: int, chance: random.Random) -> None:
             program.process.kill()
     done = copy.run()
     assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def member(kafka: str, group: str, name: str = TOPIC) -> Iterator[None]:
+    """Have a Kafka client in a group as long as this lasts."""
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "enable.auto.commit": False})
+    try:
+        consumer.subscribe([name])
+        wait_until(lambda: consumer.poll(0.1) is not None or consumer.assignment(), "the consumer is a member")
+        yield
+    finally:
+        consumer.close()

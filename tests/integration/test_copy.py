@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from confluent_kafka import Consumer
 
 from tests.integration.copies import (
     RECORDS,
@@ -21,6 +20,7 @@ from tests.integration.copies import (
     contents,
     copy_killed_often,
     held,
+    member,
     produce,
     topic,
 )
@@ -132,19 +132,8 @@ def test_a_group_with_members_at_the_target_is_named(source: str, target: str, c
     produce(source, [{"value": "a"}, {"value": "b"}])
     commit(source, "busy", 0, 1)
     assert copy.run("--groups", "none").returncode == 0
-    settings = {
-        "bootstrap.servers": requests.get(f"{target}/v1").json()["kafka"],
-        "group.id": "busy",
-        "enable.auto.commit": False,
-    }
-    consumer = Consumer(settings)
-    try:
-        consumer.subscribe([TOPIC])
-        wait_until(lambda: consumer.poll(0.1) is not None or consumer.assignment(), "the consumer is a member")
-
+    with member(requests.get(f"{target}/v1").json()["kafka"], "busy"):
         done = copy.run()
-    finally:
-        consumer.close()
 
     assert done.returncode == 1
     assert f"ERROR group 'busy' was not moved at {target}: " in done.stderr

@@ -20,6 +20,7 @@ from tests.integration.copies import (
     contents,
     copy_killed_often,
     held,
+    member,
     produce,
     topic,
 )
@@ -223,15 +224,8 @@ def test_a_group_with_members_at_the_cluster_is_named(
     commit(broker, name, 0, 1, name)
     copy = Copy(broker, gateway, tmp_path, name)
     assert copy.run("--groups", "none").returncode == 0
-    settings = {"bootstrap.servers": cluster.address, "group.id": name, "enable.auto.commit": False}
-    consumer = Consumer(settings)
-    try:
-        consumer.subscribe([name])
-        wait_until(lambda: consumer.poll(0.1) is not None or consumer.assignment(), "the consumer is a member")
-
+    with member(cluster.address, name, name):
         done = copy.run()
-    finally:
-        consumer.close()
 
     assert done.returncode == 1
     assert f"ERROR group '{name}' was not moved at {gateway}: " in done.stderr

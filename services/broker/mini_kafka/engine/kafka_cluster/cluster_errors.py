@@ -40,8 +40,8 @@ ALL_AWAY = KafkaError._ALL_BROKERS_DOWN
 STOPPING = KafkaError._DESTROY
 REFUSED_SETTING = KafkaError._INVALID_ARG
 QUEUE_FULL = KafkaError._QUEUE_FULL
-FATAL = KafkaError._FATAL
 MSG_TIMED_OUT = KafkaError._MSG_TIMED_OUT
+FATAL = KafkaError._FATAL
 """What an idempotent producer says for ever, once it cannot tell any more what the cluster has of its records."""
 ENDED_WITH_PRODUCER = frozenset({FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
 """What is said of a record that had no chance any more, because its producer had none."""

@@ -15,7 +15,7 @@ from itertools import repeat
 from typing import Any, Protocol
 from uuid import UUID
 
-from confluent_kafka import KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from mini_kafka.core.errors import ClusterUnavailable, OffsetOutOfRange
 from mini_kafka.core.record_batch import Record, UnreadableRecord
@@ -128,8 +128,9 @@ class PooledReader:
                 self._fetch(order.max_records - count, left_s)
                 continue
             message = self._ahead.popleft()
-            if message.error() is not None:
-                self._hear(message, order, behind)
+            error = message.error()
+            if error is not None:
+                self._hear(error, message, order, behind)
                 continue
             bytes_of_it = size_of(message)
             if count and size + bytes_of_it > order.max_bytes:
@@ -151,14 +152,13 @@ class PooledReader:
             if wanted > 1:
                 self._ahead.extend(self._consumer.consume(min(wanted - 1, AT_ONCE), 0))
 
-    def _hear(self, message: Message, order: Order, behind: set[int]) -> None:
+    def _hear(self, error: KafkaError, message: Message, order: Order, behind: set[int]) -> None:
         """Take in what librdkafka has to say instead of a record.
 
         Raises:
             OffsetOutOfRange, KafkaException: it says that the order cannot be served.
         """
-        error, number = message.error(), message.partition() or 0
-        assert error is not None  # noqa: S101 - or it would be a record
+        number = message.partition() or 0
         if error.code() == PARTITION_EOF:  # nothing but markers and aborted records, where there seemed to be some
             self._advance(number, message.offset() or 0, order, behind)
         elif error.code() == AUTO_OFFSET_RESET:
